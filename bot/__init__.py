@@ -1,0 +1,1 @@
+"""随星客服: understanding, loan ledger and complaint handling of a Chinese consumer lender."""

@@ -1,0 +1,67 @@
+"""Settings from the environment (and ``.env``). One object, made in a composition root and passed down."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import date
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The folder that holds ``config.yml`` and ``data/``."""
+
+
+class Settings(BaseSettings):
+    """Every knob with its default. Names are the environment variables, upper case."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore")
+
+    demo: bool = Field(False, description="seed the demo people and open /demo/login and /demo/otp")
+    business_date: date | None = Field(None, description="overrides today's date (YYYY-MM-DD)")
+    database_url: str = f"sqlite:///{ROOT / 'var' / 'suixing.db'}"
+    redis_url: str | None = None
+    secret_key: SecretStr | None = Field(None, description="signs tokens; required unless DEMO=1, which makes one under var/")
+    data_dir: Path = ROOT / "data"
+    var_dir: Path = ROOT / "var"
+    web_dir: Path = ROOT / "web"
+
+    app_host: str = "127.0.0.1"
+    app_port: int = 8000
+    rasa_port: int = 5005
+    actions_port: int = 5055
+    rasa_timeout_seconds: float = 5.0
+    actions_timeout_seconds: float = 4.0
+
+    token_minutes: int = 120
+    otp_minutes: int = 5
+    otp_tries: int = 3
+    step_up_minutes: int = 10
+    max_message_chars: int = 2000
+    max_body_bytes: int = 65536
+    log_json: bool = False
+
+    @property
+    def rasa_url(self) -> str:
+        return f"http://127.0.0.1:{self.rasa_port}"
+
+    @property
+    def actions_url(self) -> str:
+        return f"http://127.0.0.1:{self.actions_port}"
+
+    def signing_key(self) -> str:
+        """The token key. In the demo one is made once and kept under ``var/``, so a restart logs nobody out.
+
+        Raises ``RuntimeError`` outside the demo when ``SECRET_KEY`` is missing: we refuse to start on a guessable key.
+        """
+        if self.secret_key is not None:
+            return self.secret_key.get_secret_value()
+        if not self.demo:
+            raise RuntimeError("SECRET_KEY is not set; make one with: python -c 'import secrets; print(secrets.token_hex(32))'")
+        path = self.var_dir / "secret.key"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.write_text(secrets.token_hex(32), encoding="ascii")
+            path.chmod(0o600)
+        return path.read_text(encoding="ascii").strip()
