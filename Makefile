@@ -1,0 +1,87 @@
+# 随星客服. `make help` lists the commands. Everything a target needs is prepared by it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+export RASA_TELEMETRY_ENABLED := false
+export PYTHONUNBUFFERED := 1
+export SQLALCHEMY_SILENCE_UBER_WARNING := 1
+# Rasa's worker is one process on few cores: TensorFlow only costs start-up time here.
+export TF_CPP_MIN_LOG_LEVEL := 3
+export CUDA_VISIBLE_DEVICES :=
+
+UV  := .venv-tools/bin/uv
+NLU := .venv-nlu/bin/python
+APP := .venv-app/bin/python
+EVAL ?=
+
+.PHONY: help run test setup web train eval lint types test-unit test-nlu test-dialogue test-processes test-browser lock clean screenshots
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+run: setup web train ## prepare everything, start it, print the address (Ctrl-C stops)
+	@DEMO=$${DEMO:-1} $(APP) scripts/serve.py
+
+test: setup web train ## every check and every test
+	@bash scripts/test_all.sh
+
+setup: .venv-nlu/.ready .venv-app/.ready ## both Python environments, from the lock files
+
+$(UV): requirements/tools.txt
+	@bash scripts/make_uv.sh
+
+.venv-nlu/.ready: requirements/nlu.txt | $(UV)
+	@bash scripts/make_env.sh .venv-nlu 3.10 requirements/nlu.txt "Rasa (Python 3.10)"
+
+.venv-app/.ready: requirements/dev.txt | $(UV)
+	@bash scripts/make_env.sh .venv-app 3.11 requirements/dev.txt "app (Python 3.11)"
+
+WIDGET_SOURCES := $(shell find web/widget -path web/widget/node_modules -prune -o -path web/widget/dist -prune -o -type f -print 2>/dev/null)
+
+web: web/widget/dist/widget.js ## the chat widget and the demo page
+
+web/widget/node_modules/.ready: web/widget/package-lock.json
+	@echo "── web: installing packages"
+	@cd web/widget && npm ci --no-audit --no-fund --loglevel=error && touch node_modules/.ready
+
+web/widget/dist/widget.js: web/widget/node_modules/.ready $(WIDGET_SOURCES)
+	@echo "── web: building the widget"
+	@cd web/widget && npm run --silent build && touch dist/widget.js
+
+train: setup ## train the Rasa model when the data changed
+	@$(NLU) scripts/train.py
+
+eval: train ## score the model: make eval EVAL=file.tsv
+	@test -n "$(EVAL)" || { echo "say which file: make eval EVAL=path/to/file.tsv"; exit 2; }
+	@$(NLU) scripts/evaluate.py "$(EVAL)"
+
+lint: setup ## ruff and the layers between folders
+	@.venv-app/bin/ruff check . && .venv-app/bin/ruff format --check . && .venv-app/bin/lint-imports
+
+types: setup ## mypy strict
+	@.venv-app/bin/mypy && .venv-app/bin/mypy --python-executable $(NLU) --python-version 3.10 bot/nlu
+
+test-unit: setup ## rules, services, actions, gateway, data
+	@.venv-app/bin/pytest -q -m "not processes and not browser"
+
+test-nlu: train ## components, entities, safety phrases, Rasa's own validation
+	@bash scripts/test_nlu.sh
+
+test-dialogue: train ## Rasa test stories
+	@bash scripts/test_dialogue.sh
+
+test-processes: train web ## the real Rasa, action server and app over HTTP
+	@.venv-app/bin/pytest -q -m "processes and not browser"
+
+test-browser: train web ## the widget in Chromium
+	@.venv-app/bin/pytest -q -m browser
+
+screenshots: train web ## retake the pictures in docs/images
+	@$(APP) scripts/screenshots.py
+
+lock: $(UV) ## lock the packages again (no registry address is written)
+	@bash scripts/lock.sh
+
+clean: ## remove what was built (environments stay)
+	rm -rf var models/*.tar.gz web/*/dist results .cache .rasa
