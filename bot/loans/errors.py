@@ -1,0 +1,127 @@
+"""Errors of the loan books; the codes are stable.
+
+NotFound (404)       CustomerNotFound, ContractNotFound, InstalmentNotFound, ApplicationNotFound, PaymentNotFound,
+                     ScheduledNotFound, ReceiptNotFound, ProductNotFound
+InvalidInput (400)   InvalidAmount, InvalidDate, AmountExceedsOwed, InvalidTerms
+Conflict (409)       ContractSettled, NothingOwed, PaymentInProgress, PaymentResolved, NotSchedulable, NotCancellable,
+                     ApplicationDecided, NoHold, InsufficientLine, IdempotencyConflict
+CareError (500)      CatalogueRefused, LedgerMismatch
+"""
+
+from __future__ import annotations
+
+from bot.core.errors import CareError, Conflict, InvalidInput, NotFound
+
+
+class CustomerNotFound(NotFound):
+    code = "customer_not_found"
+
+
+class ContractNotFound(NotFound):
+    code = "contract_not_found"
+
+
+class InstalmentNotFound(NotFound):
+    code = "instalment_not_found"
+
+
+class ApplicationNotFound(NotFound):
+    code = "application_not_found"
+
+
+class PaymentNotFound(NotFound):
+    code = "payment_not_found"
+
+
+class ScheduledNotFound(NotFound):
+    code = "scheduled_repayment_not_found"
+
+
+class ReceiptNotFound(NotFound):
+    code = "receipt_not_found"
+
+
+class ProductNotFound(NotFound):
+    code = "product_not_found"
+
+
+class InvalidAmount(InvalidInput):
+    code = "invalid_amount"
+
+
+class InvalidDate(InvalidInput):
+    code = "invalid_date"
+
+
+class InvalidTerms(InvalidInput):
+    """Terms of a new contract that the product does not allow."""
+
+    code = "invalid_terms"
+
+
+class AmountExceedsOwed(InvalidInput):
+    """``details.owed`` is the most that would be accepted, in 分."""
+
+    code = "amount_exceeds_owed"
+
+
+class ContractSettled(Conflict):
+    code = "contract_settled"
+
+
+class NothingOwed(Conflict):
+    code = "nothing_owed"
+
+
+class PaymentInProgress(Conflict):
+    """``details.payment_nos``: the payments that are still processing for the same instalments."""
+
+    code = "payment_in_progress"
+
+
+class PaymentResolved(Conflict):
+    """The payment already ended differently."""
+
+    code = "payment_resolved"
+
+
+class NotSchedulable(Conflict):
+    """``details.reason`` is one of ``port.ScheduleReason`` or ``outside_window``; the dates of the window come with it."""
+
+    code = "not_schedulable"
+
+
+class NotCancellable(Conflict):
+    code = "not_cancellable"
+
+
+class ApplicationDecided(Conflict):
+    code = "application_decided"
+
+
+class NoHold(Conflict):
+    code = "no_hold"
+
+
+class InsufficientLine(Conflict):
+    """The credit line does not cover the drawdown."""
+
+    code = "insufficient_line"
+
+
+class IdempotencyConflict(Conflict):
+    """The key was used before with other parameters or for another operation."""
+
+    code = "idempotency_key_reused"
+
+
+class CatalogueRefused(CareError):
+    """The catalogue breaks a rule; ``message`` lists every problem with product and figure."""
+
+    code = "catalogue_refused"
+
+
+class LedgerMismatch(CareError):
+    """Stored and derived balances disagree; ``details.contracts`` names the contracts."""
+
+    code = "ledger_mismatch"

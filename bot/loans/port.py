@@ -1,0 +1,669 @@
+"""What the rest of the system may ask of the loan books: the ``LoanBackend`` protocol and the values it hands out.
+
+Actions and cases import this file only. The embedded SQL implementation is ``bot.loans.service.SqlLoanBackend``; an
+integrator may put another one (over HTTP) behind the same protocol.
+
+Conventions: every amount is an integer in 分; a ``date`` is a business date in Shanghai; a ``datetime`` carries its zone;
+tuples are ordered as each docstring says; ``as_of=None`` means today by the backend's clock. A contract, payment or
+application of somebody else raises the same ``NotFound`` as one that does not exist. Every method that moves money or
+changes a promise takes ``key``: a repetition with the same key and the same parameters changes nothing and returns the
+first result, with other parameters it raises ``IdempotencyConflict``. Errors: ``bot/loans/errors.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Literal, Protocol
+
+from bot.core.money import Fen
+
+ProductCode = Literal["KD", "YD", "XW", "FQ"]
+LineStatus = Literal["normal", "frozen", "reduced"]
+ApplicationStatus = Literal["pending", "approved", "refused", "cancelled"]
+RefusalReason = Literal["overall_assessment", "incomplete_details", "line_not_normal", "overdue", "policy"]
+InstalmentStatus = Literal["open", "overdue", "settled"]
+ContractStatus = Literal["open", "overdue", "settled"]
+Component = Literal["penalty", "interest", "fee", "principal"]
+PaymentKind = Literal["own", "auto_debit", "scheduled"]
+PaymentStatus = Literal["created", "processing", "settled", "failed", "returned"]
+Side = Literal["none", "borrower", "system"]
+ScheduledStatus = Literal["scheduled", "taken", "posted", "cancelled", "failed"]
+ScheduleReason = Literal["too_early", "overdue", "already_scheduled", "payment_processing", "settled", "frozen"]
+Delivery = Literal["pending", "delivered", "failed"]
+IncidentChannel = Literal["auto_debit", "own_repayment", "all"]
+Advice = Literal[
+    "wait",
+    "stuck_do_not_pay_again",
+    "done",
+    "done_with_refund",
+    "taken_twice",
+    "taken_posts_on_due_date",
+    "failed_check_card",
+    "failed_our_fault",
+    "returned_pay_again",
+]
+"""What to tell the borrower about a payment.
+
+``wait``: processing for less than a day, do not pay again. ``stuck_do_not_pay_again``: processing for a day or longer, a
+person must look. ``done``: settled. ``done_with_refund``: settled, the part that was too much goes back. ``taken_twice``: this
+debit is the surplus one of a double debit. ``taken_posts_on_due_date``: a scheduled repayment whose money was taken and
+which is posted on the due date. ``failed_check_card``: failed for a borrower-side reason, no money left. ``failed_our_fault``:
+failed for a system-side reason, no money left. ``returned_pay_again``: the bank sent the money back.
+"""
+
+RETRY_AFTER_DAYS = 30
+"""A refused application may be repeated after this many days when the page names no date (product §1, fact 1)."""
+
+
+@dataclass(frozen=True)
+class Customer:
+    """The account holder. ``phone`` is in clear: mask it before it is shown or logged."""
+
+    customer_id: str
+    name: str
+    phone: str
+    bank_name: str
+    card_tail: str
+
+
+@dataclass(frozen=True)
+class CreditLineChange:
+    """One entry of the line's history. ``reason`` is a code (``assessment``, ``overdue``, ``good_record``, ``opened``, …)."""
+
+    at: datetime
+    old_limit: Fen
+    new_limit: Fen
+    status: LineStatus
+    reason: str
+
+
+@dataclass(frozen=True)
+class CreditLine:
+    """``used`` is the unpaid principal of all contracts; ``available`` is 0 unless the status allows drawing.
+
+    ``changes`` are newest first; ``reason`` is the reason code of the latest one.
+    """
+
+    customer_id: str
+    limit: Fen
+    used: Fen
+    available: Fen
+    status: LineStatus
+    reason: str
+    changes: tuple[CreditLineChange, ...]
+
+
+@dataclass(frozen=True)
+class Application:
+    """A loan application. ``retry_on`` is the date that the result page gave, or ``None`` when it gave none."""
+
+    application_no: str
+    product: ProductCode
+    product_name: str
+    amount: Fen
+    applied_at: datetime
+    status: ApplicationStatus
+    decided_at: datetime | None
+    refusal_reason: RefusalReason | None
+    retry_on: date | None
+
+
+def may_retry_on(application: Application) -> date | None:
+    """When a refused application may be repeated: the page's date, else 30 days after the refusal (product §1, fact 1).
+
+    ``None`` when the application was not refused: nothing has to be waited for.
+    """
+    if application.status != "refused":
+        return None
+    if application.retry_on is not None:
+        return application.retry_on
+    return (application.decided_at or application.applied_at).date() + timedelta(days=RETRY_AFTER_DAYS)
+
+
+@dataclass(frozen=True)
+class Instalment:
+    """One period of a contract, as of a date.
+
+    ``principal``, ``interest`` and ``fee`` are what the period costs when it is paid on its due date (less than first planned
+    when principal was repaid ahead); the ``paid_…`` parts are what has been paid of them. ``penalty`` is accrued up to the date,
+    ``penalty_due`` is what is still owed of it after ``paid_penalty`` and ``waived_penalty``. ``accrual_held``: a dispute stops
+    the penalty at the moment.
+    """
+
+    number: int
+    starts_on: date
+    due_on: date
+    principal: Fen
+    interest: Fen
+    fee: Fen
+    penalty: Fen
+    paid_principal: Fen
+    paid_interest: Fen
+    paid_fee: Fen
+    paid_penalty: Fen
+    waived_penalty: Fen
+    penalty_due: Fen
+    overdue_days: int
+    accrual_held: bool
+    status: InstalmentStatus
+
+    @property
+    def amount_due(self) -> Fen:
+        """What closes this instalment on its due date, or now if that date is past: all unpaid parts, penalty included."""
+        unpaid = self.principal + self.interest + self.fee - self.paid_principal - self.paid_interest - self.paid_fee
+        return unpaid + self.penalty_due
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A loan contract as of a date, with its instalments in order. ``rate`` texts are exact decimals (``"0.144"`` = 14.4 %).
+
+    ``daily_rate`` is set for KD, ``annual_rate`` for YD and XW, ``period_fee_rate`` for FQ (``"0"`` = interest-free).
+    """
+
+    contract_no: str
+    customer_id: str
+    product: ProductCode
+    product_name: str
+    principal: Fen
+    outstanding_principal: Fen
+    drawn_on: date
+    periods: int
+    daily_rate: str | None
+    annual_rate: str | None
+    period_fee_rate: str | None
+    penalty_daily_rate: str
+    status: ContractStatus
+    settled_on: date | None
+    instalments: tuple[Instalment, ...]
+
+    @property
+    def paid_periods(self) -> int:
+        """How many instalments are settled."""
+        return sum(1 for item in self.instalments if item.status == "settled")
+
+    @property
+    def current(self) -> Instalment | None:
+        """The oldest instalment that is not settled, or ``None``."""
+        return next((item for item in self.instalments if item.status != "settled"), None)
+
+
+@dataclass(frozen=True)
+class Outstanding:
+    """What the borrower owes across all contracts.
+
+    ``payoff_total``: settles everything today. ``due_now``: overdue instalments and those due today, penalty included.
+    ``overdue_amount`` (penalty included), ``overdue_days`` (of the oldest), ``penalty`` (part of the former). ``next_due_on`` and
+    ``next_due_amount``: the next due date after today and the sum of all instalments that fall on it.
+    """
+
+    as_of: date
+    payoff_total: Fen
+    due_now: Fen
+    overdue_amount: Fen
+    overdue_days: int
+    penalty: Fen
+    next_due_on: date | None
+    next_due_amount: Fen
+
+
+@dataclass(frozen=True)
+class Bill:
+    """An unpaid instalment as the repayment page lists it. ``amount`` = unpaid principal + interest + fee + penalty."""
+
+    contract_no: str
+    product: ProductCode
+    product_name: str
+    instalment: int
+    periods: int
+    due_on: date
+    principal: Fen
+    interest: Fen
+    fee: Fen
+    penalty: Fen
+    amount: Fen
+    overdue_days: int
+    status: InstalmentStatus
+
+
+@dataclass(frozen=True)
+class QuoteLine:
+    """One contract of a payoff quote; fields as in the ``payoff_quote`` card, plus the product's name."""
+
+    contract_no: str
+    product: ProductCode
+    product_name: str
+    principal: Fen
+    interest: Fen
+    fee: Fen
+    penalty: Fen
+    total: Fen
+
+
+@dataclass(frozen=True)
+class PayoffQuote:
+    """What settles the contracts on ``as_of``; valid until the end of that day. Lines in allocation order (cash loans first)."""
+
+    as_of: date
+    valid_until: datetime
+    contracts: tuple[QuoteLine, ...]
+    total: Fen
+
+
+@dataclass(frozen=True)
+class AllocationLine:
+    """A part of a payment; fields as in the ``repayment_preview`` card."""
+
+    contract_no: str
+    instalment: int
+    component: Component
+    amount: Fen
+
+
+@dataclass(frozen=True)
+class RepaymentPreview:
+    """How ``amount`` would be used on ``as_of``, in order; ``left_over`` would be refunded."""
+
+    as_of: date
+    amount: Fen
+    allocation: tuple[AllocationLine, ...]
+    left_over: Fen
+
+
+@dataclass(frozen=True)
+class ScheduleWindow:
+    """When the current instalment of a contract may be scheduled (product §1, fact 4).
+
+    ``opens_on`` is 10 days before the due date. ``eligible``: a day between ``first_day`` and ``last_day`` may be chosen today;
+    else ``reason`` says why not. ``instalment`` is 0 and the dates are ``None`` when the contract is settled.
+    """
+
+    contract_no: str
+    instalment: int
+    amount: Fen
+    due_on: date | None
+    opens_on: date | None
+    first_day: date | None
+    last_day: date | None
+    eligible: bool
+    reason: ScheduleReason | None
+
+
+@dataclass(frozen=True)
+class ScheduledRepayment:
+    """Taken on ``execute_on``, posted to the contract on ``posts_on`` (the due date); cancellable while ``scheduled``."""
+
+    scheduled_no: str
+    contract_no: str
+    instalment: int
+    amount: Fen
+    execute_on: date
+    posts_on: date
+    status: ScheduledStatus
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class InstalmentRef:
+    """Points at one instalment."""
+
+    contract_no: str
+    instalment: int
+
+
+@dataclass(frozen=True)
+class Payment:
+    """A movement of money from the borrower. ``targets`` are the instalments it was meant for.
+
+    ``result_code`` and ``side`` are set when it failed. ``resolved_at``: settled, failed or returned. ``informed_at``: the
+    borrower was told the result. ``left_over``: the part that was not used and is due back.
+    """
+
+    payment_no: str
+    kind: PaymentKind
+    amount: Fen
+    status: PaymentStatus
+    created_at: datetime
+    resolved_at: datetime | None
+    informed_at: datetime | None
+    result_code: str | None
+    side: Side
+    targets: tuple[InstalmentRef, ...]
+    left_over: Fen
+    advice: Advice
+
+
+@dataclass(frozen=True)
+class DoubleDebit:
+    """One instalment that settled debits paid more than once. ``surplus`` is what was taken too much.
+
+    ``payment_nos`` in the order they were taken; ``refund_no`` is set once the surplus is on its way back.
+    """
+
+    contract_no: str
+    instalment: int
+    payment_nos: tuple[str, ...]
+    amount_each: Fen
+    taken_at: tuple[datetime, ...]
+    surplus: Fen
+    refund_no: str | None
+
+
+@dataclass(frozen=True)
+class Mandate:
+    """The borrower's auto-debit authorisation on one card."""
+
+    mandate_no: str
+    bank_name: str
+    card_tail: str
+    status: Literal["active", "revoked"]
+    signed_at: datetime
+    revoked_at: datetime | None
+
+    def active_at(self, moment: datetime) -> bool:
+        """Whether the mandate could be used at ``moment``."""
+        return self.signed_at <= moment and (self.revoked_at is None or moment < self.revoked_at)
+
+
+@dataclass(frozen=True)
+class DebitAttempt:
+    """One try of the auto-debit. ``side`` says whose fault a failure was; ``payment_no`` is set when money was taken."""
+
+    contract_no: str
+    instalment: int
+    amount: Fen
+    attempted_at: datetime
+    result_code: str
+    side: Side
+    payment_no: str | None
+
+
+@dataclass(frozen=True)
+class Incident:
+    """A disturbance of a repayment channel. ``ends_at`` is ``None`` while it lasts."""
+
+    incident_no: str
+    channel: IncidentChannel
+    status: Literal["suspected", "confirmed"]
+    starts_at: datetime
+    ends_at: datetime | None
+    confirmed_by: str | None
+    summary: str
+
+    def covers(self, day: date) -> bool:
+        """Whether the incident touched any moment of ``day``."""
+        return self.starts_at.date() <= day and (self.ends_at is None or day <= self.ends_at.date())
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A message that was sent to the borrower about an instalment. ``kind``: ``due_reminder``, ``overdue``, ``debit_failed``."""
+
+    contract_no: str
+    instalment: int
+    kind: Literal["due_reminder", "overdue", "debit_failed"]
+    channel: Literal["sms", "push", "call"]
+    sent_at: datetime
+    delivery: Delivery
+    delivered_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Drawdown:
+    """Money paid out for a contract: to the borrower's card (``payee`` = card tail) or to a shop (``payee`` = its name)."""
+
+    contract_no: str
+    product: ProductCode
+    product_name: str
+    amount: Fen
+    requested_at: datetime
+    paid_at: datetime | None
+    status: Literal["processing", "paid", "failed"]
+    payee: str
+
+
+@dataclass(frozen=True)
+class CreditAuthorisation:
+    """The borrower's permission to query the credit bureau for a funding party."""
+
+    authorisation_no: str
+    funding_party: str
+    given_at: datetime
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True)
+class CreditInquiry:
+    """A query of the credit bureau that was made under an authorisation."""
+
+    inquiry_no: str
+    authorisation_no: str
+    funding_party: str
+    purpose: str
+    made_at: datetime
+
+
+@dataclass(frozen=True)
+class PenaltyDay:
+    """One day of a penalty explanation: ``accrued`` is the rounded total of the instalment up to and including ``day``."""
+
+    day: date
+    overdue_day: int
+    unpaid_principal: Fen
+    held: bool
+    accrued: Fen
+
+
+@dataclass(frozen=True)
+class AccrualHold:
+    """Penalty, dunning and bureau reporting of an instalment stand still from the day after ``held_on`` to ``released_on``."""
+
+    contract_no: str
+    instalment: int
+    reason: str
+    held_on: date
+    released_on: date | None
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Proof of a remedy: a penalty waived (nothing moves) or money refunded (``refund_no`` is set)."""
+
+    receipt_no: str
+    kind: Literal["waiver", "refund"]
+    customer_id: str
+    contract_no: str | None
+    instalment: int | None
+    amount: Fen
+    reason: str
+    at: datetime
+    refund_no: str | None
+
+
+@dataclass(frozen=True)
+class Refund:
+    """Money that goes back to the borrower's card."""
+
+    refund_no: str
+    amount: Fen
+    reason: Literal["left_over", "double_debit", "penalty", "overcharge"]
+    payment_no: str | None
+    status: Literal["pending", "paid"]
+    created_at: datetime
+    paid_at: datetime | None
+
+
+class LoanBackend(Protocol):
+    """Loan servicing for one business date and one unit of work. Errors of every method: ``bot/loans/errors.py``."""
+
+    # --- who, and with what credit -------------------------------------------------------------------------------------
+
+    def customer(self, customer_id: str) -> Customer:
+        """Raises ``CustomerNotFound``."""
+        ...
+
+    def customer_by_phone(self, phone: str) -> Customer | None:
+        """The account holder with this phone number (11 digits), for binding a messaging channel."""
+        ...
+
+    def credit_line(self, customer_id: str) -> CreditLine: ...
+
+    def applications(self, customer_id: str) -> tuple[Application, ...]:
+        """Newest first. See ``may_retry_on``."""
+        ...
+
+    def cancel_application(self, customer_id: str, application_no: str, *, key: str) -> Application:
+        """Raises ``ApplicationNotFound``, ``ApplicationDecided`` (only a pending one can be cancelled)."""
+        ...
+
+    def drawdowns(self, customer_id: str) -> tuple[Drawdown, ...]:
+        """Newest first."""
+        ...
+
+    def credit_authorisations(self, customer_id: str) -> tuple[CreditAuthorisation, ...]:
+        """Newest first, revoked ones included."""
+        ...
+
+    def credit_inquiries(self, customer_id: str) -> tuple[CreditInquiry, ...]:
+        """Newest first."""
+        ...
+
+    # --- what is owed ----------------------------------------------------------------------------------------------------
+
+    def contracts(self, customer_id: str, as_of: date | None = None, *, include_settled: bool = False) -> tuple[Contract, ...]:
+        """In allocation order: cash loans (KD, YD, XW) before FQ, then oldest unpaid due date, then number."""
+        ...
+
+    def contract(self, customer_id: str, contract_no: str, as_of: date | None = None) -> Contract:
+        """Raises ``ContractNotFound``, also for a contract of somebody else."""
+        ...
+
+    def outstanding(self, customer_id: str, as_of: date | None = None) -> Outstanding: ...
+
+    def bills(self, customer_id: str, as_of: date | None = None) -> tuple[Bill, ...]:
+        """The overdue instalments and, of each contract, the next one to pay; oldest due date first."""
+        ...
+
+    def penalty_days(
+        self, customer_id: str, contract_no: str, instalment: int, as_of: date | None = None
+    ) -> tuple[PenaltyDay, ...]:
+        """The penalty day by day, from the day after the due date; empty when never overdue. Raises ``InstalmentNotFound``."""
+        ...
+
+    def payoff_quote(self, customer_id: str, as_of: date | None = None, contract_nos: Sequence[str] | None = None) -> PayoffQuote:
+        """What settles all open contracts, or those named, on ``as_of`` (today to 30 days ahead).
+
+        Raises ``ContractNotFound``, ``ContractSettled``, ``InvalidDate``.
+        """
+        ...
+
+    def repayment_preview(
+        self, customer_id: str, amount: Fen, as_of: date | None = None, contract_nos: Sequence[str] | None = None
+    ) -> RepaymentPreview:
+        """How ``amount`` (分, > 0) would be allocated (product §1).
+
+        Raises ``InvalidAmount``, ``ContractNotFound``, ``ContractSettled``, ``InvalidDate``.
+        """
+        ...
+
+    # --- paying ----------------------------------------------------------------------------------------------------------
+
+    def schedule_window(self, customer_id: str, contract_no: str) -> ScheduleWindow: ...
+
+    def schedule_repayment(self, customer_id: str, contract_no: str, execute_on: date, *, key: str) -> ScheduledRepayment:
+        """Schedules the current instalment.
+
+        Raises ``NotSchedulable`` with ``details`` ``reason``, ``opens_on``, ``first_day``, ``last_day``.
+        """
+        ...
+
+    def cancel_scheduled_repayment(self, customer_id: str, scheduled_no: str, *, key: str) -> ScheduledRepayment:
+        """Raises ``ScheduledNotFound``, ``NotCancellable`` (already taken, posted or cancelled)."""
+        ...
+
+    def scheduled_repayments(self, customer_id: str) -> tuple[ScheduledRepayment, ...]:
+        """Newest first, finished ones included."""
+        ...
+
+    def create_payment(self, customer_id: str, amount: Fen, *, key: str, contract_nos: Sequence[str] | None = None) -> Payment:
+        """The borrower's own repayment; returns it ``processing``.
+
+        Raises ``InvalidAmount``, ``AmountExceedsOwed`` (``details.owed``), ``PaymentInProgress`` (another payment for one of
+        the same instalments is processing: ``details.payment_nos``), ``NothingOwed``, ``ContractNotFound``, ``ContractSettled``.
+        """
+        ...
+
+    def payments(self, customer_id: str) -> tuple[Payment, ...]:
+        """Newest first."""
+        ...
+
+    def payment(self, customer_id: str, payment_no: str) -> Payment:
+        """Raises ``PaymentNotFound``."""
+        ...
+
+    def double_debits(self, customer_id: str) -> tuple[DoubleDebit, ...]:
+        """Instalments for which more than one debit settled, newest first."""
+        ...
+
+    def refunds(self, customer_id: str) -> tuple[Refund, ...]:
+        """Newest first."""
+        ...
+
+    # --- what happened (evidence) ------------------------------------------------------------------------------------------
+
+    def mandates(self, customer_id: str) -> tuple[Mandate, ...]:
+        """All auto-debit mandates, newest first, revoked ones included."""
+        ...
+
+    def mandate(self, customer_id: str) -> Mandate | None:
+        """The active auto-debit mandate, or ``None``."""
+        ...
+
+    def debit_attempts(
+        self, customer_id: str, contract_no: str | None = None, instalment: int | None = None
+    ) -> tuple[DebitAttempt, ...]:
+        """Oldest first."""
+        ...
+
+    def incidents(self, first: date, last: date, channel: IncidentChannel | None = None) -> tuple[Incident, ...]:
+        """Incidents that touch a day of ``first``…``last`` (inclusive), oldest first; a channel also finds those of ``all``."""
+        ...
+
+    def notices(self, customer_id: str, contract_no: str | None = None, instalment: int | None = None) -> tuple[Notice, ...]:
+        """Oldest first, failed deliveries included."""
+        ...
+
+    # --- remedies (used by cases) ------------------------------------------------------------------------------------------
+
+    def hold_accrual(self, contract_no: str, instalment: int, reason: str, *, key: str) -> AccrualHold:
+        """Stops penalty, dunning and bureau reporting from tomorrow on. An open hold is returned as it is."""
+        ...
+
+    def release_accrual(self, contract_no: str, instalment: int, *, key: str) -> AccrualHold:
+        """Ends the hold: accrual goes on from tomorrow; the held days stay free. Raises ``NoHold``."""
+        ...
+
+    def holds(self, contract_no: str, instalment: int) -> tuple[AccrualHold, ...]:
+        """Oldest first."""
+        ...
+
+    def waive_penalty(self, contract_no: str, instalment: int, amount: Fen, *, reason: str, key: str) -> Receipt:
+        """Forgives unpaid penalty. Raises ``InvalidAmount``, ``AmountExceedsOwed`` (more than is unpaid)."""
+        ...
+
+    def refund_penalty(self, contract_no: str, instalment: int, amount: Fen, *, reason: str, key: str) -> Receipt:
+        """Gives back paid penalty. Raises ``InvalidAmount``, ``AmountExceedsOwed`` (more than was paid)."""
+        ...
+
+    def refund_payment(self, payment_no: str, amount: Fen, *, reason: str, key: str) -> Receipt:
+        """Gives back the unused part of a payment (double debit).
+
+        Raises ``InvalidAmount``, ``AmountExceedsOwed``, ``PaymentNotFound``.
+        """
+        ...
+
+    def receipt(self, receipt_no: str) -> Receipt:
+        """Raises ``ReceiptNotFound``."""
+        ...
