@@ -1,0 +1,187 @@
+"""Forms: tasks that take several answers. They can be interrupted by a question, corrected and cancelled.
+
+Rasa's contract (rasa/core/actions/forms.py): the ``validate_<form>`` action returns slots; when it returns nothing while a
+slot is requested, the form steps aside and the rules of ``data/rules/forms.yml`` answer the interruption, then the form
+asks again. ``requested_slot`` = None ends the form, after which ``action_submit_<task>`` runs.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from enum import Enum
+from typing import Any, ClassVar
+
+from rasa_sdk import Tracker
+from rasa_sdk.events import SlotSet
+
+from actions.base import CareAction, Events
+from actions.turn import Turn
+
+CANCEL = re.compile(r"^(那|还是)?(算了|不用了|不办了|先不办了|取消吧?|不约了|先不约|不投诉了|不还了|退出|停|不弄了|不想办了|不需要了|先这样)(吧|了|谢谢)?[。！!,，\s]*")
+FILLER = re.compile(r"[\s，。、！？!?,.~…]|不对|不是|应该|改成|改为|换成|我|想|要|就|是|还|先|那|大概|吧|呢|啊|哦|嗯|的|元|块钱?|钱|左右|用|选|到")
+ANSWER_INTENTS = frozenset({"affirm", "deny", "nlu_fallback", "report_unresolved"})
+
+
+class Heard(Enum):
+    """What a message was, besides a value for the slot asked for."""
+
+    NOT_AN_ANSWER = "not an answer"  # the form steps aside
+    UNUSABLE = "unusable"  # an answer, refused with a reason that has been said: the question stays open
+
+
+def looks_like_answer(turn: Turn, form_intent: str) -> bool:
+    """Whether the message answers the open question rather than asks another one.
+
+    "5000吧" and "不对，是5000" are answers; "借5000利息多少" has an amount too, but asks something else. What is left
+    of an answer after its entities and small words is next to nothing.
+    """
+    heard = turn.heard
+    if heard.is_payload or heard.intent in ANSWER_INTENTS or heard.intent == form_intent:
+        return True
+    text = list(heard.text)
+    for entity in heard.entities:
+        if entity.start is not None and entity.end is not None:
+            text[entity.start : entity.end] = [""] * (entity.end - entity.start)
+    return len(FILLER.sub("", "".join(text))) <= 2
+
+
+def wants_to_stop(turn: Turn) -> bool:
+    return turn.heard.intent == "deny" and not turn.heard.entities or bool(CANCEL.match(turn.heard.text))
+
+
+class TaskForm(CareAction):
+    """``validate_<form>`` for one task. ``task`` remembers mode, misses and whether the borrower gave up."""
+
+    form: ClassVar[str]
+    intent: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def slot_names(self) -> tuple[str, ...]:
+        """All slots of the form, in the order in which they are asked."""
+
+    @abstractmethod
+    def begin(self, turn: Turn) -> None:
+        """Reads what the opening message already says; may answer outright."""
+
+    @abstractmethod
+    def required(self, turn: Turn) -> list[str]:
+        """The slots that this borrower must fill, in order; empty when there is nothing to ask."""
+
+    @abstractmethod
+    def hear(self, turn: Turn, slot: str) -> Any:
+        """The value of ``slot`` in this message, or a member of ``Heard``. May also correct earlier slots."""
+
+    def on_error(self) -> Events:
+        return [SlotSet("task", {"form": self.form, "cancelled": True, "silent": True}), SlotSet("requested_slot", None)]
+
+    def perform(self, turn: Turn, tracker: Tracker) -> Events:
+        if turn.active_form != self.form:
+            for name in self.slot_names:
+                turn.remember(name, None)
+            turn.remember("task", {"form": self.form})
+            self.begin(turn)
+            return [SlotSet("requested_slot", self._next(turn))]
+        slot = turn.slots.get("requested_slot")
+        if slot is None:
+            return [SlotSet("requested_slot", self._next(turn))]
+        if wants_to_stop(turn):
+            turn.remember("task", {**(turn.slot("task") or {}), "cancelled": True})
+            return [SlotSet("requested_slot", None)]
+        return self._fill(turn, slot)
+
+    def _fill(self, turn: Turn, slot: str) -> Events:
+        value = self.hear(turn, slot)
+        if value is Heard.NOT_AN_ANSWER:
+            turn.changes.clear()
+            return []
+        task = dict(turn.slot("task") or {})
+        if value is Heard.UNUSABLE:
+            task["quiet_turn"] = turn.number
+        else:
+            turn.remember(slot, value)
+            task["misses"] = 0
+        turn.remember("task", task)
+        return [SlotSet("requested_slot", slot if value is Heard.UNUSABLE else self._next(turn))]
+
+    def _next(self, turn: Turn) -> str | None:
+        task = turn.slot("task") or {}
+        if task.get("cancelled") or task.get("done"):
+            return None
+        return next((name for name in self.required(turn) if turn.slot(name) is None), None)
+
+
+class AskSlot(CareAction):
+    """``action_ask_<slot>``: asks once, and keeps quiet when the form has just said why an answer did not fit."""
+
+    slot: ClassVar[str]
+
+    def name(self) -> str:
+        return f"action_ask_{self.slot}"
+
+    def perform(self, turn: Turn, tracker: Tracker) -> Events:
+        if (turn.slot("task") or {}).get("quiet_turn") != turn.number:
+            self.ask(turn)
+        return []
+
+    @abstractmethod
+    def ask(self, turn: Turn) -> None:
+        """Adds the question to the turn."""
+
+
+class SubmitTask(CareAction):
+    """``action_submit_<task>``: does what the form collected, or says that it was cancelled; then forgets the answers."""
+
+    form: ClassVar[str]
+    title_of: ClassVar[str]
+    slot_names: ClassVar[tuple[str, ...]]
+
+    def perform(self, turn: Turn, tracker: Tracker) -> Events:
+        task = turn.slot("task") or {}
+        if task.get("cancelled"):
+            if not task.get("silent"):
+                turn.say("form_cancelled", task=turn.texts.answers[self.title_of].title)
+        elif not task.get("done"):
+            self.submit(turn)
+        for name in self.slot_names:
+            turn.remember(name, None)
+        if "task" not in turn.changes:
+            turn.remember("task", None)
+        return []
+
+    @abstractmethod
+    def submit(self, turn: Turn) -> None:
+        """Carries out the task. Every slot that ``required`` named is filled."""
+
+
+class ResumeForm(CareAction):
+    """After an interruption: says which task goes on."""
+
+    action_name = "action_resume_form"
+    titles: ClassVar[dict[str, str]] = {
+        "early_repayment_form": "ask_early_repayment",
+        "schedule_form": "schedule_repayment",
+        "complaint_form": "file_complaint",
+    }
+
+    def perform(self, turn: Turn, tracker: Tracker) -> Events:
+        intent = self.titles.get(turn.active_form or "")
+        if intent:
+            turn.say("form_interrupted_resume", task=turn.texts.answers[intent].title)
+        return []
+
+
+class FormNotUnderstood(CareAction):
+    """A message inside a form that is neither an answer nor a question we know. The third in a row offers a person."""
+
+    action_name = "action_form_not_understood"
+
+    def perform(self, turn: Turn, tracker: Tracker) -> Events:
+        task = dict(turn.slot("task") or {})
+        task["misses"] = int(task.get("misses") or 0) + 1
+        if task["misses"] >= 2:
+            task["quiet_turn"] = turn.number
+            turn.say("form_too_many_tries")
+        turn.remember("task", task)
+        return []
