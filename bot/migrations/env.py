@@ -1,0 +1,62 @@
+"""Alembic's entry: one history for all modules, SQLite and PostgreSQL alike."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import Any, Literal
+
+from alembic import context
+from sqlalchemy import Connection
+from sqlalchemy.types import TypeEngine
+
+from bot.core.database import Base, ExactDecimal, Instant, make_engine
+from bot.core.settings import Settings
+
+MODULES = ("bot.identity", "bot.loans", "bot.cases", "bot.conversations", "bot.channels", "bot.desk")
+"""Folders that may own tables; each is loaded when it has a ``models.py``, so that autogenerate sees them all."""
+
+for module in MODULES:
+    if importlib.util.find_spec(f"{module}.models") is not None:
+        importlib.import_module(f"{module}.models")
+
+
+def render_item(kind: str, item: Any, autogen: Any) -> str | Literal[False]:
+    """Writes our column types by name into a generated migration."""
+    if kind == "type" and isinstance(item, (Instant, ExactDecimal)):
+        autogen.imports.add(f"from bot.core.database import {type(item).__name__}")
+        return f"{type(item).__name__}()"
+    return False
+
+
+def compare_type(
+    _context: Any, _inspected: Any, _column: Any, _inspected_type: TypeEngine[Any], _metadata_type: TypeEngine[Any]
+) -> bool | None:
+    """Our decorated types reflect as their plain storage type, which is no difference."""
+    return False if isinstance(_metadata_type, (Instant, ExactDecimal)) else None
+
+
+def run(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        render_as_batch=connection.dialect.name == "sqlite",
+        render_item=render_item,
+        compare_type=compare_type,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+given: Connection | None = context.config.attributes.get("connection")
+if given is not None:
+    run(given)
+else:
+    url: str = context.config.attributes.get("url") or Settings().database_url  # type: ignore[call-arg]
+    engine = make_engine(url)
+    try:
+        with engine.connect() as connection:
+            run(connection)
+            connection.commit()
+    finally:
+        engine.dispose()
