@@ -7,7 +7,6 @@ asks again. ``requested_slot`` = None ends the form, after which ``action_submit
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
 from enum import Enum
 from typing import Any, ClassVar
@@ -16,10 +15,13 @@ from rasa_sdk import Tracker
 from rasa_sdk.events import SlotSet
 
 from actions.base import CareAction, Events
+from actions.lexicon import dialogue_words
 from actions.turn import Turn
 
-CANCEL = re.compile(r"^(那|还是)?(算了|不用了|不办了|先不办了|取消吧?|不约了|先不约|不投诉了|不还了|退出|停|不弄了|不想办了|不需要了|先这样)(吧|了|谢谢)?[。！!,，\s]*")
-FILLER = re.compile(r"[\s，。、！？!?,.~…]|不对|不是|应该|改成|改为|换成|我|想|要|就|是|还|先|那|大概|吧|呢|啊|哦|嗯|的|元|块钱?|钱|左右|用|选|到")
+    r"^(那|还是)?(算了|不用了|不办了|先不办了|取消吧?|不约了|先不约|不投诉了|不还了|退出|停|不弄了|不想办了|不需要了|先这样)(吧|了|谢谢)?[。！!,，\s]*"
+)
+    r"[\s，。、！？!?,.~…]|不对|不是|应该|改成|改为|换成|我|想|要|就|是|还|先|那|大概|吧|呢|啊|哦|嗯|的|元|块钱?|钱|左右|用|选|到"
+)
 ANSWER_INTENTS = frozenset({"affirm", "deny", "nlu_fallback", "report_unresolved"})
 
 
@@ -33,21 +35,26 @@ class Heard(Enum):
 def looks_like_answer(turn: Turn, form_intent: str) -> bool:
     """Whether the message answers the open question rather than asks another one.
 
-    "5000吧" and "不对，是5000" are answers; "借5000利息多少" has an amount too, but asks something else. What is left
-    of an answer after its entities and small words is next to nothing.
+    "5000吧" and "不对，是5000" are answers; "借5000利息多少" has an amount too, but asks something else.
     """
     heard = turn.heard
     if heard.is_payload or heard.intent in ANSWER_INTENTS or heard.intent == form_intent:
         return True
+    return is_bare_answer(turn)
+
+
+def is_bare_answer(turn: Turn) -> bool:
+    """Whether next to nothing is left of the message once its entities and small words are taken out."""
+    heard = turn.heard
     text = list(heard.text)
     for entity in heard.entities:
         if entity.start is not None and entity.end is not None:
             text[entity.start : entity.end] = [""] * (entity.end - entity.start)
-    return len(FILLER.sub("", "".join(text))) <= 2
+    return len(dialogue_words().filler.sub("", "".join(text))) <= 2
 
 
 def wants_to_stop(turn: Turn) -> bool:
-    return turn.heard.intent == "deny" and not turn.heard.entities or bool(CANCEL.match(turn.heard.text))
+    return (turn.heard.intent == "deny" and not turn.heard.entities) or bool(dialogue_words().cancel.match(turn.heard.text))
 
 
 class TaskForm(CareAction):

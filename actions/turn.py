@@ -6,17 +6,17 @@ A handler reads the turn and adds messages to it; nothing is sent before its dat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from bot.conversations.service import ConversationContext
 from bot.core.clock import Clock
 from bot.core.settings import Settings
 from bot.core.texts import Text, Texts
-from bot.conversations.service import ConversationContext
 from bot.loans.port import LoanBackend
 
 Card = dict[str, Any]
@@ -59,7 +59,8 @@ class Heard:
             item["name"] for item in message.get("intent_ranking") or () if item.get("name") and item["name"] != "nlu_fallback"
         )
         entities = tuple(
-            Entity(item["entity"], item.get("value"), item.get("start"), item.get("end")) for item in message.get("entities") or ()
+            Entity(item["entity"], item.get("value"), item.get("start"), item.get("end"))
+            for item in message.get("entities") or ()
         )
         return cls(message.get("text") or "", (message.get("intent") or {}).get("name") or "", ranking, entities)
 
@@ -136,8 +137,3 @@ class Turn:
         if card is not None:
             message["json_message"] = card
         self.messages.append(message)
-
-
-def lines(items: Iterator[str] | list[str]) -> str:
-    """Several facts, one a line, as every ``*_lines`` placeholder expects."""
-    return "\n".join(f"· {item}" for item in items)

@@ -1,0 +1,82 @@
+"""The action server: ``python -m actions``. Loopback only; Rasa is its one client."""
+
+from __future__ import annotations
+
+import warnings
+
+from rasa_sdk import Action
+from rasa_sdk.executor import ActionExecutor
+
+from actions.answer import AnswerAction, AskMeaning, RequestHuman
+from actions.base import Services
+from actions.complaint import AskPhone, AskStory, ComplaintForm, SubmitComplaint
+from actions.early_repayment import AskEarlyAmount, EarlyRepaymentForm, SubmitEarlyRepayment
+from actions.forms import FormNotUnderstood, ResumeForm
+from actions.schedule import (
+    AskScheduleConfirm,
+    AskScheduleContract,
+    AskScheduleDate,
+    AskStepUp,
+    ScheduleForm,
+    SubmitSchedule,
+)
+from bot.core.clock import SystemClock
+from bot.core.database import Database
+from bot.core.logs import configure_logging
+from bot.core.settings import Settings
+from bot.core.texts import Texts
+
+ACTIONS = (
+    AnswerAction,
+    AskMeaning,
+    RequestHuman,
+    ResumeForm,
+    FormNotUnderstood,
+    EarlyRepaymentForm,
+    AskEarlyAmount,
+    SubmitEarlyRepayment,
+    ScheduleForm,
+    AskScheduleContract,
+    AskScheduleDate,
+    AskScheduleConfirm,
+    AskStepUp,
+    SubmitSchedule,
+    ComplaintForm,
+    AskStory,
+    AskPhone,
+    SubmitComplaint,
+)
+
+
+def make_actions(services: Services) -> list[Action]:
+    """Every action of domain.yml, wired to ``services``."""
+    return [action(services) for action in ACTIONS]
+
+
+def make_executor(services: Services) -> ActionExecutor:
+    executor = ActionExecutor()
+    for action in make_actions(services):
+        executor.register_action(action)
+    return executor
+
+
+def main() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from rasa_sdk.endpoint import create_app  # noqa: PLC0415  (its import warns, and takes a second)
+
+    settings = Settings()
+    configure_logging(json=settings.log_json)
+    services = Services(
+        database=Database(settings.database_url),
+        clock=SystemClock(settings.business_date),
+        texts=Texts.load(settings.data_dir / "answers"),
+        settings=settings,
+    )
+    app = create_app(make_executor(services), cors_origins=None)
+    app.config.RESPONSE_TIMEOUT = int(settings.actions_timeout_seconds) + 1
+    app.run(host="127.0.0.1", port=settings.actions_port, single_process=True, access_log=False, motd=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""``action_answer``: finds what answers an intent. ``action_ask_meaning``: what to do when there is none.
+
+An identified borrower is answered by the handler of the topic module, from their own data; everybody else, and every intent
+without a handler, gets the general answer of ``data/answers``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from rasa_sdk import Tracker
+
+from actions.base import CareAction, Events
+from actions.early_repayment import preview
+from actions.forms import is_bare_answer
+from actions.guard import asks_about_somebody_else, login_first, own_contract
+from actions.topics import account, cost, credit, overdue, product, repayment, safety, service, smalltalk, trouble
+from actions.topics.service import PRIORITY_ASKED, PRIORITY_DISTRESS, hand_over
+from actions.turn import Turn
+
+Handler = Callable[[Turn], None]
+
+PERSONAL: dict[str, Handler] = {
+    **product.HANDLERS,
+    **credit.HANDLERS,
+    **cost.HANDLERS,
+    **repayment.HANDLERS,
+    **trouble.HANDLERS,
+    **overdue.HANDLERS,
+    **account.HANDLERS,
+    **safety.HANDLERS,
+    **service.HANDLERS,
+}
+"""Answers from the borrower's own data; need an identified borrower."""
+
+FOR_ALL: dict[str, Handler] = {"verify_official_contact": safety.official_contact, **smalltalk.HANDLERS}
+"""Answers that need no identity but more than a text."""
+
+NEEDS_LOGIN = frozenset(
+    {
+        "ask_outstanding",
+        "ask_bill",
+        "settle_all",
+        "ask_credit_limit",
+        "report_repayment_failed",
+        "report_repayment_not_posted",
+        "report_auto_debit_failed",
+        "report_wrong_charge",
+        "dispute_overdue_fee",
+        "ask_application_status",
+    }
+)
+"""Questions that are about one's own account as a rule: the general answer comes with the card that asks to log in."""
+
+SMALLTALK = frozenset(
+    {"affirm", "deny", "greet", "goodbye", "thank", "vent", "out_of_scope", "ask_bot_identity", "report_unresolved"}
+)
+"""Never offered as a meaning."""
+    {"affirm", "deny", "greet", "goodbye", "thank", "vent", "out_of_scope", "ask_bot_identity", "report_unresolved"}
+)
+MEANINGFUL = re.compile(r"\w")
+
+
+class AnswerAction(CareAction):
+    """The answer of every intent that is no task of its own."""
+
+    action_name = "action_answer"
+
+    def perform(self, turn: Turn, tracker: Tracker) -> Events:
+        answer(turn, turn.heard.intent)
+        if turn.heard.intent not in ("deny", "report_unresolved"):
+            turn.remember("misunderstandings", 0)
+        return []
+
+
+def answer(turn: Turn, intent: str) -> None:
+    """Answers ``intent`` for whoever is asking; ``turn.heard.intent`` may be another one (an accepted offer)."""
+    if continue_trial(turn):
+        return
+    if intent in PERSONAL and asks_about_somebody_else(turn.heard.text):
+        turn.say("third_party")
+    elif intent in FOR_ALL:
+        FOR_ALL[intent](turn)
+    elif intent not in PERSONAL:
+        turn.answer(intent=intent)
+    elif not turn.identified:
+        answer_anonymous(turn, intent)
+    elif all(own_contract(turn, number) for number in turn.heard.all("contract_no")[:1]):
+        PERSONAL[intent](turn)
+
+
+def answer_anonymous(turn: Turn, intent: str) -> None:
+    if intent == "ask_complaint_progress":
+        turn.answer("anonymous", intent=intent)
+        turn.card({"type": "login_required"})
+    elif intent in NEEDS_LOGIN or turn.heard.first("contract_no"):
+        login_first(turn, intent)
+    else:
+        turn.answer(intent=intent)
+
+
+def continue_trial(turn: Turn) -> bool:
+    """ "不对，是5000" right after a trial by amount is another trial, whatever it would mean on its own."""
+    task = turn.slots.get("task") or {}
+    amount = turn.heard.first("amount")
+    if not task.get("follow_up") or turn.active_form or turn.heard.is_payload:
+        return False
+    if amount is None or not turn.identified or not is_bare_answer(turn):
+        turn.remember("task", None)
+        return False
+    return preview(turn, amount)
+
+
+class AskMeaning(CareAction):
+    """First time: the likeliest meanings as buttons. Second time in a row: a person (product §5)."""
+
+    action_name = "action_ask_meaning"
+
+    def perform(self, turn: Turn, tracker: Tracker) -> Events:
+        if continue_trial(turn):
+            return []
+        if not MEANINGFUL.search(turn.heard.text):
+            turn.say("nothing_understood_emoji")
+            return []
+        misses = int(turn.slots.get("misunderstandings") or 0) + 1
+        turn.remember("misunderstandings", misses)
+        if misses >= 2:
+            turn.say("give_up")
+            turn.remember("misunderstandings", 0)
+            hand_over(turn, "misunderstood", PRIORITY_ASKED)
+        else:
+            ask_meaning(turn)
+        return []
+
+
+def ask_meaning(turn: Turn) -> None:
+    meanings = [name for name in turn.heard.ranking if name in turn.texts.answers and name not in SMALLTALK][:3]
+    buttons = [{"title": turn.texts.answers[name].title, "payload": f"/{name}"} for name in meanings]
+    buttons += [button.as_dict() for button in turn.texts.dialogue["ask_meaning"].buttons]
+    turn.buttons("ask_meaning", buttons, {"type": "options", "intents": meanings}, said=quoted(turn.heard.text))
+
+
+def quoted(text: str) -> str:
+    """What was said, short enough to repeat."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= 30 else flat[:29] + "…"
+
+
+class RequestHuman(CareAction):
+    """A person, at once and without asking why. Distress comes first in the queue and gets warm words (product §5)."""
+
+    action_name = "action_request_human"
+
+    def perform(self, turn: Turn, tracker: Tracker) -> Events:
+        turn.remember("misunderstandings", 0)
+        if turn.heard.first("distress"):
+            turn.say("hardship_priority")
+            hand_over(turn, "distress", PRIORITY_DISTRESS)
+        else:
+            hand_over(turn, "asked")
+        return []

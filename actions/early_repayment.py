@@ -1,0 +1,87 @@
+"""The early-repayment form: a quote for one contract, or how an amount would be used. Nothing is paid here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actions.forms import AskSlot, Heard, SubmitTask, TaskForm, looks_like_answer
+from actions.guard import login_first, own_contract
+from actions.topics.repayment import early_contract, early_overview, early_preview
+from actions.turn import Turn
+from actions.wording import yuan
+from bot.core.money import Fen
+
+INTENT = "ask_early_repayment"
+MOST = 10**11
+"""¥1,000,000,000.00: above this a number is a typing slip, not an amount."""
+
+
+def usable_amount(value: Any) -> Fen | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST else None
+
+
+def preview(turn: Turn, amount: Any) -> bool:
+    """Shows how ``amount`` (分) would be used; says why not and returns False when it cannot be an amount."""
+    fen = usable_amount(amount)
+    if fen is None:
+        turn.say("bad_amount", max_amount=yuan(turn.loans.outstanding(turn.customer_id).payoff_total))
+        return False
+    early_preview(turn, fen)
+    return True
+
+
+class EarlyRepaymentForm(TaskForm):
+    action_name = "validate_early_repayment_form"
+    form = "early_repayment_form"
+    intent = INTENT
+    slot_names = ("early_amount",)
+
+    def begin(self, turn: Turn) -> None:
+        amount, contract_no = turn.heard.first("amount"), turn.heard.first("contract_no")
+        by_amount = turn.heard.first("repay_mode") == "amount"
+        if not turn.identified:
+            login_first(turn, INTENT)
+        elif not turn.loans.contracts(turn.customer_id):
+            turn.answer("nothing", intent=INTENT)
+        elif contract_no:
+            if own_contract(turn, contract_no, open_only=True):
+                early_contract(turn, str(contract_no))
+        elif amount is not None:
+            preview(turn, amount)
+        elif by_amount:
+            return
+        else:
+            early_overview(turn)
+        # An amount typed next still belongs here ("不对，是5000"): see actions/answer.py.
+        turn.remember("task", {"form": self.form, "done": True, "follow_up": turn.identified})
+
+    def required(self, turn: Turn) -> list[str]:
+        return ["early_amount"]
+
+    def hear(self, turn: Turn, slot: str) -> Any:
+        amount = turn.heard.first("amount")
+        if amount is None or not looks_like_answer(turn, INTENT):
+            return Heard.NOT_AN_ANSWER
+        if usable_amount(amount) is None:
+            turn.say("bad_amount", max_amount=yuan(turn.loans.outstanding(turn.customer_id).payoff_total))
+            return Heard.UNUSABLE
+        return amount
+
+
+class AskEarlyAmount(AskSlot):
+    action_name = "action_ask_early_amount"
+    slot = "early_amount"
+
+    def ask(self, turn: Turn) -> None:
+        turn.say("ask_amount")
+
+
+class SubmitEarlyRepayment(SubmitTask):
+    action_name = "action_submit_early_repayment"
+    form = "early_repayment_form"
+    title_of = INTENT
+    slot_names = ("early_amount",)
+
+    def submit(self, turn: Turn) -> None:
+        preview(turn, turn.slot("early_amount"))
+        turn.remember("task", {"form": self.form, "done": True, "follow_up": True})

@@ -1,0 +1,31 @@
+"""What nobody may learn: anything about an account that is not their own."""
+
+from __future__ import annotations
+
+from actions.lexicon import dialogue_words
+from actions.turn import Turn
+from bot.loans.errors import ContractNotFound
+
+
+def asks_about_somebody_else(text: str) -> bool:
+    """ "我老公还欠多少" asks for somebody else's data; "我老公能帮我还吗" does not."""
+    return bool(dialogue_words().third_party.search(text))
+
+
+def own_contract(turn: Turn, contract_no: object, *, open_only: bool = False) -> bool:
+    """Whether the contract is the borrower's. If not, says the same as for one that does not exist, and returns False."""
+    try:
+        contract = turn.loans.contract(turn.customer_id, str(contract_no))
+    except ContractNotFound:
+        turn.say("not_your_contract")
+        return False
+    if open_only and contract.settled_on is not None:
+        turn.answer("nothing", intent="settle_all")
+        return False
+    return True
+
+
+def login_first(turn: Turn, intent: str) -> None:
+    """The general answer, and the card that lets the host app log the borrower in."""
+    turn.answer(intent=intent)
+    turn.card({"type": "login_required"})

@@ -1,0 +1,44 @@
+"""The words that the dialogue listens for, from ``data/lexicon/dialogue_words.yml``, as compiled patterns."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from bot.core.settings import ROOT
+
+PUNCTUATION = r"[\s，。、！？!?,.~…]"
+
+
+@dataclass(frozen=True)
+class DialogueWords:
+    """One pattern per purpose; each is described beside its words in the data file."""
+
+    cancel: re.Pattern[str]
+    filler: re.Pattern[str]
+    cancel_schedule: re.Pattern[str]
+    question: re.Pattern[str]
+    complaint_opener: re.Pattern[str]
+    third_party: re.Pattern[str]
+
+
+def _any(words: list[str]) -> str:
+    """Longest first, so that 我要 is taken before 我."""
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+
+
+@cache
+def dialogue_words(path: Path = ROOT / "data" / "lexicon" / "dialogue_words.yml") -> DialogueWords:
+    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return DialogueWords(
+        cancel=re.compile(f"^(?:{_any(raw['cancel_openers'])})?(?:{_any(raw['cancel'])})"),
+        filler=re.compile(f"{PUNCTUATION}|{_any(raw['filler'])}"),
+        cancel_schedule=re.compile(_any(raw["cancel_schedule"])),
+        question=re.compile(_any(raw["question"])),
+        complaint_opener=re.compile(f"{PUNCTUATION}|{_any(raw['complaint_openers'])}"),
+        third_party=re.compile(f"(?:{_any(raw['people'])})(?:{_any(raw['between'])}){{0,3}}(?:{_any(raw['matters'])})"),
+    )

@@ -1,0 +1,352 @@
+"""Scheduled repayment (product §1, fact 4): choose a day, confirm, prove it is you; or cancel while nothing was taken."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from actions import cards
+from actions.forms import AskSlot, Heard, SubmitTask, TaskForm, looks_like_answer
+from actions.guard import login_first, own_contract
+from actions.lexicon import dialogue_words
+from actions.turn import Turn
+from actions.wording import day, lines, payment_line, word, yuan
+from bot.core.errors import TooManyRequests
+from bot.identity.step_up import StepUpService
+from bot.loans.errors import NotCancellable, NotSchedulable
+from bot.loans.port import ScheduledRepayment, ScheduleWindow
+
+INTENT = "schedule_repayment"
+
+
+def windows(turn: Turn) -> list[ScheduleWindow]:
+    """One per open contract, earliest due date first."""
+    found = [turn.loans.schedule_window(turn.customer_id, item.contract_no) for item in turn.loans.contracts(turn.customer_id)]
+    return sorted(found, key=lambda window: window.due_on or date.max)
+
+
+def parse_day(value: Any) -> date | None:
+    try:
+        return date.fromisoformat(str(value)[:10])
+    except ValueError:
+        return None
+
+
+def fits(window: ScheduleWindow, chosen: date | None) -> bool:
+    return bool(chosen and window.first_day and window.last_day and window.first_day <= chosen <= window.last_day)
+
+
+def say_bad_date(turn: Turn, window: ScheduleWindow) -> None:
+    first, last = window.first_day or turn.today, window.last_day or turn.today
+    turn.answer("bad_date", intent=INTENT, first_day=day(first), last_day=day(last))
+
+
+class ScheduleForm(TaskForm):
+    action_name = "validate_schedule_form"
+    form = "schedule_form"
+    intent = INTENT
+    slot_names = ("schedule_contract", "schedule_date", "schedule_confirm", "schedule_step_up")
+
+    # ── opening message
+    def begin(self, turn: Turn) -> None:
+        contract_no = turn.heard.first("contract_no")
+        if not turn.identified:
+            login_first(turn, INTENT)
+            self._done(turn)
+        elif contract_no and not own_contract(turn, contract_no):
+            self._done(turn)
+        elif turn.heard.first("schedule_mode") == "cancel" or dialogue_words().cancel_schedule.search(turn.heard.text):
+            self._begin_cancel(turn)
+        else:
+            self._begin_create(turn, contract_no)
+
+    def _done(self, turn: Turn) -> None:
+        turn.remember("task", {"form": self.form, "done": True})
+
+    def _begin_cancel(self, turn: Turn) -> None:
+        repayments = turn.loans.scheduled_repayments(turn.customer_id)
+        waiting = next((item for item in repayments if item.status == "scheduled"), None)
+        if waiting:
+            task = {"form": self.form, "mode": "cancel", "scheduled_no": waiting.scheduled_no}
+            turn.remember("task", task)
+            turn.remember("schedule_contract", waiting.contract_no)
+            return
+        taken = next((item for item in repayments if item.status == "taken"), None)
+        if taken:
+            say_taken(turn, taken)
+        else:
+            turn.answer("nothing_to_cancel", intent=INTENT)
+        self._done(turn)
+
+    def _begin_create(self, turn: Turn, contract_no: object) -> None:
+        found = [item for item in windows(turn) if contract_no in (None, item.contract_no)]
+        eligible = [item for item in found if item.eligible]
+        if not eligible:
+            say_refused(turn, found)
+            self._done(turn)
+            return
+        task: dict[str, Any] = {"form": self.form, "mode": "create", "choices": [item.contract_no for item in eligible]}
+        turn.remember("task", task)
+        ordinal = turn.heard.first("ordinal")
+        window = eligible[0] if len(eligible) == 1 else self._by_ordinal(eligible, ordinal)
+        if window is None:
+            return
+        turn.remember("schedule_contract", window.contract_no)
+        wanted = turn.heard.first("date")
+        if wanted is None:
+            return
+        if fits(window, parse_day(wanted)):
+            turn.remember("schedule_date", str(wanted)[:10])
+        else:
+            say_bad_date(turn, window)
+            turn.remember("task", {**task, "quiet_turn": turn.number})
+
+    @staticmethod
+    def _by_ordinal(eligible: list[ScheduleWindow], ordinal: Any) -> ScheduleWindow | None:
+        if isinstance(ordinal, int) and 1 <= ordinal <= len(eligible):
+            return eligible[ordinal - 1]
+        return None
+
+    # ── answers
+    def required(self, turn: Turn) -> list[str]:
+        if (turn.slot("task") or {}).get("mode") == "cancel":
+            return ["schedule_confirm"]
+        needed = ["schedule_contract", "schedule_date", "schedule_confirm"]
+        return needed if turn.conversation.level == "stepped_up" else [*needed, "schedule_step_up"]
+
+    def hear(self, turn: Turn, slot: str) -> Any:
+        if slot == "schedule_contract":
+            return self._hear_contract(turn)
+        if slot == "schedule_step_up":
+            return self._hear_step_up(turn)
+        if turn.heard.first("date") and looks_like_answer(turn, INTENT) and (turn.slot("task") or {}).get("mode") == "create":
+            return self._hear_date(turn, slot)
+        if slot == "schedule_confirm" and turn.heard.intent == "affirm":
+            return True
+        return Heard.NOT_AN_ANSWER
+
+    def _hear_contract(self, turn: Turn) -> Any:
+        choices = (turn.slot("task") or {}).get("choices") or []
+        ordinal, contract_no = turn.heard.first("ordinal"), turn.heard.first("contract_no")
+        if contract_no in choices:
+            return contract_no
+        if isinstance(ordinal, int) and 1 <= ordinal <= len(choices):
+            return choices[ordinal - 1]
+        if contract_no or ordinal is not None:
+            turn.say("bad_contract")
+            return Heard.UNUSABLE
+        return Heard.NOT_AN_ANSWER
+
+    def _hear_date(self, turn: Turn, slot: str) -> Any:
+        """A day, first given or corrected; a corrected one is confirmed anew."""
+        window = turn.loans.schedule_window(turn.customer_id, turn.slot("schedule_contract"))
+        chosen = parse_day(turn.heard.first("date"))
+        if chosen is None or not fits(window, chosen):
+            say_bad_date(turn, window)
+            return Heard.UNUSABLE
+        if slot == "schedule_date":
+            return chosen.isoformat()
+        turn.remember("schedule_date", chosen.isoformat())
+        return None
+
+    def _hear_step_up(self, turn: Turn) -> Any:
+        if turn.conversation.level == "stepped_up":
+            return True
+        if turn.heard.intent == "affirm":
+            turn.say("step_up_expired")
+            return Heard.UNUSABLE
+        return Heard.NOT_AN_ANSWER
+
+
+class AskScheduleContract(AskSlot):
+    action_name = "action_ask_schedule_contract"
+    slot = "schedule_contract"
+
+    def ask(self, turn: Turn) -> None:
+        choices = (turn.slot("task") or {}).get("choices") or []
+        names = {item.contract_no: item.product_name for item in turn.loans.contracts(turn.customer_id)}
+        choice_lines = "\n".join(
+            word(
+                turn,
+                "line_choice",
+                number=str(number),
+                contract_no=window.contract_no,
+                product=names[window.contract_no],
+                instalment=str(window.instalment),
+                amount=yuan(window.amount),
+                due_on=day(window.due_on or turn.today),
+            )
+            for number, window in enumerate((turn.loans.schedule_window(turn.customer_id, item) for item in choices), start=1)
+        )
+        turn.answer("choose", intent=INTENT, choice_lines=choice_lines)
+
+
+class AskScheduleDate(AskSlot):
+    action_name = "action_ask_schedule_date"
+    slot = "schedule_date"
+
+    def ask(self, turn: Turn) -> None:
+        window = turn.loans.schedule_window(turn.customer_id, turn.slot("schedule_contract"))
+        turn.answer(
+            "ask_date",
+            intent=INTENT,
+            first_day=day(window.first_day or turn.today),
+            last_day=day(window.last_day or turn.today),
+            amount=yuan(window.amount),
+            contract_no=window.contract_no,
+            instalment=str(window.instalment),
+        )
+
+
+class AskScheduleConfirm(AskSlot):
+    action_name = "action_ask_schedule_confirm"
+    slot = "schedule_confirm"
+
+    def ask(self, turn: Turn) -> None:
+        task = turn.slot("task") or {}
+        if task.get("mode") == "cancel":
+            waiting = find_scheduled(turn, task["scheduled_no"])
+            turn.answer(
+                "confirm_cancel",
+                intent=INTENT,
+                contract_no=waiting.contract_no,
+                instalment=str(waiting.instalment),
+                amount=yuan(waiting.amount),
+                execute_on=day(waiting.execute_on),
+            )
+            return
+        window = turn.loans.schedule_window(turn.customer_id, turn.slot("schedule_contract"))
+        turn.answer(
+            "confirm",
+            intent=INTENT,
+            contract_no=window.contract_no,
+            instalment=str(window.instalment),
+            amount=yuan(window.amount),
+            execute_on=day(date.fromisoformat(turn.slot("schedule_date"))),
+            posts_on=day(window.due_on or turn.today),
+        )
+
+
+class AskStepUp(AskSlot):
+    """Sends a code before money moves. When the last one was sent a moment ago, it stays valid and none is sent."""
+
+    action_name = "action_ask_schedule_step_up"
+    slot = "schedule_step_up"
+
+    def ask(self, turn: Turn) -> None:
+        service = StepUpService(turn.session, turn.clock, turn.settings)
+        customer = turn.loans.customer(turn.customer_id)
+        try:
+            service.start(turn.conversation.conversation_id, customer.customer_id, customer.phone)
+        except TooManyRequests:
+            if not service.pending(turn.conversation.conversation_id):
+                turn.say("step_up_locked")
+                return
+        turn.say("step_up_required", card={"type": "step_up_required"})
+
+
+class SubmitSchedule(SubmitTask):
+    action_name = "action_submit_schedule"
+    form = "schedule_form"
+    title_of = INTENT
+    slot_names = ("schedule_contract", "schedule_date", "schedule_confirm", "schedule_step_up")
+
+    def submit(self, turn: Turn) -> None:
+        task = turn.slot("task") or {}
+        if task.get("mode") == "cancel":
+            self._cancel(turn, task["scheduled_no"])
+        else:
+            self._create(turn, turn.slot("schedule_contract"), date.fromisoformat(turn.slot("schedule_date")))
+
+    def _create(self, turn: Turn, contract_no: str, execute_on: date) -> None:
+        if turn.conversation.level != "stepped_up":
+            turn.say("step_up_expired")
+            return
+        try:
+            made = turn.loans.schedule_repayment(turn.customer_id, contract_no, execute_on, key=turn.key("schedule"))
+        except NotSchedulable:
+            # The state changed between the question and the answer, for example the instalment was paid meanwhile.
+            say_refused(turn, [turn.loans.schedule_window(turn.customer_id, contract_no)])
+            return
+        say_scheduled(turn, "created", made)
+        turn.card(cards.scheduled(made, "created"))
+
+    def _cancel(self, turn: Turn, scheduled_no: str) -> None:
+        try:
+            cancelled = turn.loans.cancel_scheduled_repayment(turn.customer_id, scheduled_no, key=turn.key("cancel"))
+        except NotCancellable:
+            say_taken(turn, find_scheduled(turn, scheduled_no))
+            return
+        turn.answer("cancelled", intent=INTENT, contract_no=cancelled.contract_no, instalment=str(cancelled.instalment))
+        turn.card(cards.scheduled(cancelled, "cancelled"))
+
+
+# ── wording shared by the steps
+
+
+def find_scheduled(turn: Turn, scheduled_no: str) -> ScheduledRepayment:
+    return next(item for item in turn.loans.scheduled_repayments(turn.customer_id) if item.scheduled_no == scheduled_no)
+
+
+def say_scheduled(turn: Turn, variant: str, repayment: ScheduledRepayment) -> None:
+    turn.answer(
+        variant,
+        intent=INTENT,
+        contract_no=repayment.contract_no,
+        instalment=str(repayment.instalment),
+        amount=yuan(repayment.amount),
+        execute_on=day(repayment.execute_on),
+        posts_on=day(repayment.posts_on),
+    )
+
+
+def say_taken(turn: Turn, taken: ScheduledRepayment) -> None:
+    turn.answer(
+        "taken",
+        intent=INTENT,
+        contract_no=taken.contract_no,
+        instalment=str(taken.instalment),
+        posts_on=day(taken.posts_on),
+    )
+
+
+def say_refused(turn: Turn, found: list[ScheduleWindow]) -> None:
+    """Why no instalment can be scheduled now; the reason that helps most comes first."""
+    by_reason = {item.reason: item for item in reversed(found) if item.reason}
+    if "already_scheduled" in by_reason:
+        window = by_reason["already_scheduled"]
+        made = next(
+            item
+            for item in turn.loans.scheduled_repayments(turn.customer_id)
+            if item.contract_no == window.contract_no
+            and item.instalment == window.instalment
+            and item.status in ("scheduled", "taken")
+        )
+        say_scheduled(turn, "already", made)
+    elif "payment_processing" in by_reason:
+        window = by_reason["payment_processing"]
+        processing = [item for item in turn.loans.payments(turn.customer_id) if item.status in ("created", "processing")]
+        payment_lines = lines(payment_line(turn, item) for item in processing)
+        turn.answer("processing", intent="report_repayment_not_posted", payment_lines=payment_lines)
+        turn.card(cards.payment_status(processing))
+    elif "overdue" in by_reason:
+        window = by_reason["overdue"]
+        contract = turn.loans.contract(turn.customer_id, window.contract_no)
+        days = contract.current.overdue_days if contract.current else 0
+        turn.answer("overdue", intent=INTENT, contract_no=window.contract_no, overdue_days=str(days))
+    elif "too_early" in by_reason:
+        window = by_reason["too_early"]
+        opens_on = window.opens_on or turn.today
+        turn.answer(
+            "too_early",
+            intent=INTENT,
+            contract_no=window.contract_no,
+            instalment=str(window.instalment),
+            due_on=day(window.due_on or turn.today),
+            opens_on=day(opens_on),
+            days_until_open=str((opens_on - turn.today).days),
+        )
+    else:
+        turn.answer("nothing", intent=INTENT)
+        return
+    turn.card(cards.schedule_refused(window))

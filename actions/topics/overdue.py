@@ -1,0 +1,142 @@
+"""Overdue days and what follows: the fee, disputes, the credit bureau, collection."""
+
+from __future__ import annotations
+
+from bot.cases.service import CaseService, DisputeOutcome
+
+from actions.lexicon import dialogue_words
+from actions.turn import Turn
+from actions.wording import attempt_line, day, lines, word, yuan
+from bot.loans.port import Bill
+
+
+def oldest_overdue(turn: Turn) -> Bill | None:
+    return next((bill for bill in turn.loans.bills(turn.customer_id) if bill.overdue_days), None)
+
+
+def overdue_consequence(turn: Turn) -> None:
+    bill = oldest_overdue(turn)
+    if bill:
+        turn.answer(
+            "overdue",
+            contract_no=bill.contract_no,
+            instalment=str(bill.instalment),
+            due_on=day(bill.due_on),
+            overdue_days=str(bill.overdue_days),
+            penalty=yuan(bill.penalty),
+        )
+        return
+    owed = turn.loans.outstanding(turn.customer_id)
+    if owed.next_due_on:
+        turn.answer("not_overdue", next_due_on=day(owed.next_due_on))
+    else:
+        turn.answer()
+
+
+def dispute(turn: Turn) -> None:
+    """Product §3: open with what was found, hold the harm, open the case, grant what may be granted."""
+    bill = oldest_overdue(turn)
+    if bill is None:
+        turn.answer("not_overdue")
+        return
+    outcome = CaseService(turn.session, turn.clock, turn.loans).open_dispute(
+        customer_id=turn.customer_id,
+        conversation_id=turn.conversation.conversation_id,
+        channel=turn.conversation.channel,
+        story=turn.heard.text,
+        contract_no=bill.contract_no,
+        instalment=bill.instalment,
+        key=turn.key("dispute"),
+    )
+    tell_outcome(turn, bill, outcome)
+    turn.card(outcome.evidence.card(turn.texts))
+    turn.card(outcome.case.card())
+    if outcome.remedy:
+        turn.card(outcome.remedy.card())
+
+
+def tell_outcome(turn: Turn, bill: Bill, outcome: DisputeOutcome) -> None:
+    attempts = turn.loans.debit_attempts(turn.customer_id, bill.contract_no, bill.instalment)
+    evidence, case, remedy = outcome.evidence, outcome.case, outcome.remedy
+    facts = {
+        "contract_no": bill.contract_no,
+        "instalment": str(bill.instalment),
+        "due_on": day(bill.due_on),
+        "attempt_lines": lines(attempt_line(turn, item) for item in attempts),
+        "penalty": yuan(evidence.penalty),
+        "case_no": case.case_no,
+        "decide_by": day(case.decide_by),
+    }
+    if outcome.kind == "borrower":
+        turn.answer("borrower", **facts, overdue_days=str(len(evidence.days)))
+    elif outcome.kind == "mixed":
+        system_days = sum(1 for item in evidence.days if item.cause == "system")
+        turn.answer(
+            "mixed",
+            **facts,
+            system_days=str(system_days),
+            borrower_days=str(len(evidence.days) - system_days),
+            system_amount=yuan(evidence.system_caused),
+            borrower_amount=yuan(evidence.borrower_caused),
+        )
+    elif remedy and remedy.receipt_no:
+        turn.answer("system_granted", **facts, receipt_no=remedy.receipt_no)
+    else:
+        turn.answer("system_proposed", **facts)
+
+
+def credit_inquiry(turn: Turn) -> None:
+    authorisations = turn.loans.credit_authorisations(turn.customer_id)
+    inquiries = turn.loans.credit_inquiries(turn.customer_id)
+    if not authorisations and not inquiries:
+        turn.answer("none")
+        return
+    given = [
+        word(
+            turn,
+            "line_authorisation_revoked" if item.revoked_at else "line_authorisation_active",
+            given_on=day(item.given_at.date()),
+            party=item.funding_party,
+            revoked_on=day(item.revoked_at.date()) if item.revoked_at else "",
+        )
+        for item in authorisations
+    ]
+    made = [
+        word(turn, "line_inquiry", made_on=day(item.made_at.date()), party=item.funding_party, purpose=item.purpose)
+        for item in inquiries
+    ]
+    turn.answer("records", authorisation_lines=lines(given), inquiry_lines=lines(made or [word(turn, "line_no_inquiry")]))
+
+
+def credit_report_impact(turn: Turn) -> None:
+    bill = oldest_overdue(turn)
+    if bill:
+        turn.answer("overdue", overdue_days=str(bill.overdue_days), contract_no=bill.contract_no)
+    else:
+        turn.answer()
+
+
+def complain_collection(turn: Turn) -> None:
+    """A statement of what happened is a complaint and gets its case at once; a question gets the rules."""
+    if turn.heard.is_payload or dialogue_words().question.search(turn.heard.text):
+        turn.answer()
+        return
+    opened = CaseService(turn.session, turn.clock, turn.loans).open_complaint(
+        customer_id=turn.customer_id,
+        conversation_id=turn.conversation.conversation_id,
+        channel=turn.conversation.channel,
+        story=turn.heard.text,
+        callback_phone=None,
+        key=turn.key("complain_collection"),
+    )
+    turn.answer("opened", case_no=opened.case.case_no, decide_by=day(opened.case.decide_by))
+    turn.card(opened.case.card())
+
+
+HANDLERS = {
+    "ask_overdue_consequence": overdue_consequence,
+    "dispute_overdue_fee": dispute,
+    "ask_credit_inquiry": credit_inquiry,
+    "ask_credit_report_impact": credit_report_impact,
+    "complain_collection": complain_collection,
+}
