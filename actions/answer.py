@@ -57,8 +57,6 @@ SMALLTALK = frozenset(
     {"affirm", "deny", "greet", "goodbye", "thank", "vent", "out_of_scope", "ask_bot_identity", "report_unresolved"}
 )
 """Never offered as a meaning."""
-    {"affirm", "deny", "greet", "goodbye", "thank", "vent", "out_of_scope", "ask_bot_identity", "report_unresolved"}
-)
 MEANINGFUL = re.compile(r"\w")
 
 

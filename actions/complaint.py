@@ -8,7 +8,7 @@ from typing import Any
 import phonenumbers
 from bot.cases.service import CaseService
 
-from actions.forms import AskSlot, Heard, SubmitTask, TaskForm
+from actions.forms import AskSlot, NoValue, SubmitTask, TaskForm
 from actions.lexicon import dialogue_words
 from actions.turn import Turn
 from actions.wording import day
@@ -48,7 +48,7 @@ class ComplaintForm(TaskForm):
         heard = turn.heard
         asks = heard.intent.startswith("ask_") and len(heard.text) < 20
         if heard.is_payload or asks or heard.intent in {"request_human", "greet", "affirm"} or len(heard.text.strip()) < 4:
-            return Heard.NOT_AN_ANSWER
+            return NoValue.NOT_AN_ANSWER
         return heard.text
 
     @staticmethod
@@ -56,11 +56,11 @@ class ComplaintForm(TaskForm):
         given = turn.heard.first("phone")
         digits = re.sub(r"\D", "", turn.heard.text)
         if given is None and len(digits) < 7:
-            return Heard.NOT_AN_ANSWER
+            return NoValue.NOT_AN_ANSWER
         phone = valid_phone(given or digits)
         if phone is None:
             turn.answer("bad_phone", intent=INTENT)
-            return Heard.UNUSABLE
+            return NoValue.UNUSABLE
         return phone
 
 

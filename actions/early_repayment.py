@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actions.forms import AskSlot, Heard, SubmitTask, TaskForm, looks_like_answer
+from actions.forms import AskSlot, NoValue, SubmitTask, TaskForm, looks_like_answer
 from actions.guard import login_first, own_contract
 from actions.topics.repayment import early_contract, early_overview, early_preview
 from actions.turn import Turn
@@ -61,10 +61,10 @@ class EarlyRepaymentForm(TaskForm):
     def hear(self, turn: Turn, slot: str) -> Any:
         amount = turn.heard.first("amount")
         if amount is None or not looks_like_answer(turn, INTENT):
-            return Heard.NOT_AN_ANSWER
+            return NoValue.NOT_AN_ANSWER
         if usable_amount(amount) is None:
             turn.say("bad_amount", max_amount=yuan(turn.loans.outstanding(turn.customer_id).payoff_total))
-            return Heard.UNUSABLE
+            return NoValue.UNUSABLE
         return amount
 
 

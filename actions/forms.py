@@ -18,15 +18,11 @@ from actions.base import CareAction, Events
 from actions.lexicon import dialogue_words
 from actions.turn import Turn
 
-    r"^(那|还是)?(算了|不用了|不办了|先不办了|取消吧?|不约了|先不约|不投诉了|不还了|退出|停|不弄了|不想办了|不需要了|先这样)(吧|了|谢谢)?[。！!,，\s]*"
-)
-    r"[\s，。、！？!?,.~…]|不对|不是|应该|改成|改为|换成|我|想|要|就|是|还|先|那|大概|吧|呢|啊|哦|嗯|的|元|块钱?|钱|左右|用|选|到"
-)
 ANSWER_INTENTS = frozenset({"affirm", "deny", "nlu_fallback", "report_unresolved"})
 
 
-class Heard(Enum):
-    """What a message was, besides a value for the slot asked for."""
+class NoValue(Enum):
+    """What a message was when it gave no value for the slot asked for."""
 
     NOT_AN_ANSWER = "not an answer"  # the form steps aside
     UNUSABLE = "unusable"  # an answer, refused with a reason that has been said: the question stays open
@@ -78,7 +74,7 @@ class TaskForm(CareAction):
 
     @abstractmethod
     def hear(self, turn: Turn, slot: str) -> Any:
-        """The value of ``slot`` in this message, or a member of ``Heard``. May also correct earlier slots."""
+        """The value of ``slot`` in this message, or a member of ``NoValue``. May also correct earlier slots."""
 
     def on_error(self) -> Events:
         return [SlotSet("task", {"form": self.form, "cancelled": True, "silent": True}), SlotSet("requested_slot", None)]
@@ -100,17 +96,17 @@ class TaskForm(CareAction):
 
     def _fill(self, turn: Turn, slot: str) -> Events:
         value = self.hear(turn, slot)
-        if value is Heard.NOT_AN_ANSWER:
+        if value is NoValue.NOT_AN_ANSWER:
             turn.changes.clear()
             return []
         task = dict(turn.slot("task") or {})
-        if value is Heard.UNUSABLE:
+        if value is NoValue.UNUSABLE:
             task["quiet_turn"] = turn.number
         else:
             turn.remember(slot, value)
             task["misses"] = 0
         turn.remember("task", task)
-        return [SlotSet("requested_slot", slot if value is Heard.UNUSABLE else self._next(turn))]
+        return [SlotSet("requested_slot", slot if value is NoValue.UNUSABLE else self._next(turn))]
 
     def _next(self, turn: Turn) -> str | None:
         task = turn.slot("task") or {}

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from actions import cards
-from actions.forms import AskSlot, Heard, SubmitTask, TaskForm, looks_like_answer
+from actions.forms import AskSlot, NoValue, SubmitTask, TaskForm, looks_like_answer
 from actions.guard import login_first, own_contract
 from actions.lexicon import dialogue_words
 from actions.turn import Turn
@@ -123,7 +123,7 @@ class ScheduleForm(TaskForm):
             return self._hear_date(turn, slot)
         if slot == "schedule_confirm" and turn.heard.intent == "affirm":
             return True
-        return Heard.NOT_AN_ANSWER
+        return NoValue.NOT_AN_ANSWER
 
     def _hear_contract(self, turn: Turn) -> Any:
         choices = (turn.slot("task") or {}).get("choices") or []
@@ -134,8 +134,8 @@ class ScheduleForm(TaskForm):
             return choices[ordinal - 1]
         if contract_no or ordinal is not None:
             turn.say("bad_contract")
-            return Heard.UNUSABLE
-        return Heard.NOT_AN_ANSWER
+            return NoValue.UNUSABLE
+        return NoValue.NOT_AN_ANSWER
 
     def _hear_date(self, turn: Turn, slot: str) -> Any:
         """A day, first given or corrected; a corrected one is confirmed anew."""
@@ -143,7 +143,7 @@ class ScheduleForm(TaskForm):
         chosen = parse_day(turn.heard.first("date"))
         if chosen is None or not fits(window, chosen):
             say_bad_date(turn, window)
-            return Heard.UNUSABLE
+            return NoValue.UNUSABLE
         if slot == "schedule_date":
             return chosen.isoformat()
         turn.remember("schedule_date", chosen.isoformat())
@@ -154,8 +154,8 @@ class ScheduleForm(TaskForm):
             return True
         if turn.heard.intent == "affirm":
             turn.say("step_up_expired")
-            return Heard.UNUSABLE
-        return Heard.NOT_AN_ANSWER
+            return NoValue.UNUSABLE
+        return NoValue.NOT_AN_ANSWER
 
 
 class AskScheduleContract(AskSlot):
