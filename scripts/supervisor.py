@@ -36,7 +36,6 @@ class Supervisor:
     def __init__(self, commands: list[Command], cwd: Path) -> None:
         self._commands = commands
         self._cwd = cwd
-        self._running: dict[str, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
         self._width = max(len(command.name) for command in commands)
 
@@ -79,7 +78,7 @@ class Supervisor:
             start_new_session=True,  # Ctrl-C reaches us first; we stop the children in order
             limit=2**20,
         )
-        self._running[command.name] = process
+        self.say(command.name, f"started (pid {process.pid})", colour)
         reader = asyncio.create_task(self._print_lines(command, process, colour))
         stopper = asyncio.create_task(self._stopping.wait())
         waiter = asyncio.create_task(process.wait())

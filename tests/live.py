@@ -1,0 +1,160 @@
+"""The real stack for tests: ``scripts/serve.py`` (what ``make run`` starts) on free ports, with its own database and a fixed day."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BUSINESS_DATE = date(2026, 8, 22)
+"""郭海's tenth instalment is then due on 8月10日, as in the product text."""
+START_SECONDS = 120
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Chat:
+    """One borrower's conversation over the public HTTP contract."""
+
+    client: httpx.Client
+    sender: str
+    token: str | None = None
+    replies: list[dict[str, Any]] = field(default_factory=list)
+
+    def say(self, text: str, **metadata: Any) -> list[dict[str, Any]]:
+        """Sends ``text``; returns the messages of the answer."""
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        body = {"sender": self.sender, "message": text, "metadata": metadata}
+        response = self.client.post("/webhooks/rest/webhook", json=body, headers=headers)
+        assert response.status_code == 200, response.text
+        self.replies = response.json()
+        return self.replies
+
+    def card(self, kind: str) -> dict[str, Any]:
+        """The one card of this type in the last answer."""
+        found = [item["custom"] for item in self.replies if (item.get("custom") or {}).get("type") == kind]
+        assert len(found) == 1, f"{len(found)} cards of type {kind} in {self.replies}"
+        return found[0]
+
+    def kinds(self) -> list[str]:
+        return [item["custom"]["type"] for item in self.replies if item.get("custom")]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(item["text"] for item in self.replies if item.get("text"))
+
+    @property
+    def intent(self) -> str | None:
+        """Which FAQ was answered."""
+        return next((c["intent"] for c in (item.get("custom") or {} for item in self.replies) if c.get("type") == "answer"), None)
+
+
+@dataclass
+class LiveApp:
+    """A running stack. ``log`` is what its terminal would show."""
+
+    url: str
+    log: Path
+    client: httpx.Client
+
+    def chat(self, customer_id: str | None = None) -> Chat:
+        """A new conversation, anonymous or of a demo customer."""
+        token = None
+        if customer_id:
+            token = self.client.post("/demo/login", json={"customer_id": customer_id}).json()["token"]
+        return Chat(self.client, f"test-{os.getpid()}-{next(_numbers)}", token)
+
+    def otp(self, customer_id: str) -> str:
+        """The last code "sent" to the customer's phone."""
+        code: str = self.client.get("/demo/otp", params={"customer_id": customer_id}).json()["code"]
+        return code
+
+    def pid(self, process: str) -> int:
+        """The process id of ``rasa``, ``actions`` or ``app``, the latest one if it was restarted."""
+        found = re.findall(rf"^{process}\s*\| started \(pid (\d+)\)", self.log.read_text(encoding="utf-8"), re.MULTILINE)
+        return int(found[-1])
+
+    def __str__(self) -> str:
+        return self.url
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for item in sockets:
+            item.bind(("127.0.0.1", 0))
+        return [item.getsockname()[1] for item in sockets]
+    finally:
+        for item in sockets:
+            item.close()
+
+
+def start_stack(folder: Path) -> Iterator[LiveApp]:
+    """Starts the stack with its data under ``folder`` and stops it in the end. Fails with the log when it does not get ready."""
+    app_port, rasa_port, actions_port = free_ports(3)
+    env = {
+        **os.environ,
+        "DEMO": "1",
+        "BUSINESS_DATE": BUSINESS_DATE.isoformat(),
+        "DATABASE_URL": f"sqlite:///{folder / 'suixing.db'}",
+        "VAR_DIR": str(folder),
+        "APP_PORT": str(app_port),
+        "RASA_PORT": str(rasa_port),
+        "ACTIONS_PORT": str(actions_port),
+        "PYTHONWARNINGS": "ignore",
+    }
+    log = folder / "serve.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "scripts/serve.py"], cwd=ROOT, env=env, stdout=output, stderr=output, start_new_session=True
+        )
+    url = f"http://127.0.0.1:{app_port}"
+    try:
+        _wait_until_ready(process, log)
+        with httpx.Client(base_url=url, timeout=20) as client:
+            yield LiveApp(url, log, client)
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        text = log.read_text(encoding="utf-8", errors="replace")
+        if "is ready after" in text:
+            return
+        if process.poll() is not None:
+            pytest.fail(f"the stack ended with code {process.returncode}:\n{text[-4000:]}")
+        time.sleep(0.2)
+    pytest.fail(f"the stack is not ready after {START_SECONDS} s:\n{log.read_text(encoding='utf-8')[-4000:]}")
+
+
+@pytest.fixture(scope="session")
+def live_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApp]:
+    """One stack for all tests of a run; each test uses conversations of its own."""
+    yield from start_stack(tmp_path_factory.mktemp("live"))
+
+
+@pytest.fixture
+def doomed_app(tmp_path: Path) -> Iterator[LiveApp]:
+    """A stack of one's own, for tests that kill a part of it."""
+    yield from start_stack(tmp_path)
