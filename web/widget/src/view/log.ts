@@ -1,0 +1,94 @@
+/** One message of the log. Text is always text: it goes through Lit's text bindings, never through HTML. */
+
+import { html, nothing, type TemplateResult } from "lit";
+
+import { renderCard } from "../cards/index.js";
+import type { Content } from "../cards/parts.js";
+import { dayAndTime } from "../format.js";
+import { TEXTS } from "../texts.js";
+import { type Shown, distinct, pieces } from "../timeline.js";
+import type { Author, Button } from "../wire.js";
+
+export interface LogActions {
+  readonly press: (button: Button) => void;
+  readonly login: () => void;
+  readonly code: (code: string) => void;
+  readonly retry: (clientId: string) => void;
+  readonly discard: (clientId: string) => void;
+}
+
+const NAMES: Readonly<Record<Exclude<Author, "borrower">, string>> = {
+  bot: TEXTS.botName,
+  agent: TEXTS.agentName,
+  system: TEXTS.systemName,
+};
+
+function words(item: Shown): Content {
+  if (item.text === "") return nothing;
+  const content =
+    item.author === "borrower"
+      ? item.text
+      : pieces(item.text).map(({ text, href }) => (href === null ? text : html`<a href=${href} target="_blank" rel="noopener noreferrer">${text}</a>`));
+  return html`<div class="bubble">${item.author === "borrower" ? html`<span class="hidden">${TEXTS.youSaid}</span>` : nothing}<span class="text">${content}</span></div>`;
+}
+
+function buttons(item: Shown, actions: LogActions): Content {
+  const offered = distinct(item.message?.buttons ?? []);
+  if (!item.active || offered.length === 0) return nothing;
+  const list = item.message?.card?.type === "options";
+  return html`<div class=${list ? "buttons list" : "buttons"} role="group">
+    ${offered.map(
+      (button) =>
+        html`<button
+          type="button"
+          @click=${() => {
+            actions.press(button);
+          }}
+        >
+          ${button.title}
+        </button>`,
+    )}
+  </div>`;
+}
+
+function delivery(item: Shown, actions: LogActions): Content {
+  const { entry } = item;
+  if (entry === null || entry.delivery === "taken") return nothing;
+  if (entry.delivery !== "failed") return html`<p class="delivery">${entry.delivery === "queued" ? TEXTS.queued : TEXTS.sending}</p>`;
+  const reason = entry.errorCode?.includes("too_l") ? TEXTS.failedTooLong : TEXTS.failed;
+  return html`<p class="delivery failed">
+    <span>${reason}</span>
+    <button
+      type="button"
+      class="link"
+      @click=${() => {
+        actions.retry(entry.clientId);
+      }}
+    >
+      ${TEXTS.retry}
+    </button>
+    <button
+      type="button"
+      class="link"
+      @click=${() => {
+        actions.discard(entry.clientId);
+      }}
+    >
+      ${TEXTS.discard}
+    </button>
+  </p>`;
+}
+
+export function renderMessage(item: Shown, actions: LogActions): TemplateResult {
+  const card = item.message?.card ?? null;
+  return html`<div class="message" data-author=${item.author} data-seq=${item.message?.seq ?? nothing} data-delivery=${item.entry?.delivery ?? nothing}>
+    ${item.timed ? html`<p class="time"><time datetime=${item.at}>${dayAndTime(item.at)}</time></p>` : nothing}
+    ${item.first && item.author !== "borrower" ? html`<p class="author">${NAMES[item.author]}</p>` : nothing}
+    ${words(item)} ${card === null ? nothing : renderCard(card, { active: item.active, login: actions.login, code: actions.code })}
+    ${delivery(item, actions)} ${buttons(item, actions)}
+  </div>`;
+}
+
+export function renderTyping(): TemplateResult {
+  return html`<div class="message typing" data-author="bot"><div class="bubble"><span class="hidden">${TEXTS.typing}</span><i></i><i></i><i></i></div></div>`;
+}
