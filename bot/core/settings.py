@@ -18,11 +18,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore")
 
-    demo: bool = Field(False, description="seed the demo people and open /demo/login and /demo/otp")
-    business_date: date | None = Field(None, description="overrides today's date (YYYY-MM-DD)")
+    demo: bool = Field(default=False, description="seed the demo people and open /demo/login and /demo/otp")
+    business_date: date | None = Field(default=None, description="overrides today's date (YYYY-MM-DD)")
     database_url: str = f"sqlite:///{ROOT / 'var' / 'suixing.db'}"
     redis_url: str | None = None
-    secret_key: SecretStr | None = Field(None, description="signs tokens; required unless DEMO=1, which makes one under var/")
+    secret_key: SecretStr | None = Field(
+        default=None, description="signs tokens; required unless DEMO=1, which makes one under var/"
+    )
     data_dir: Path = ROOT / "data"
     var_dir: Path = ROOT / "var"
     web_dir: Path = ROOT / "web"
@@ -37,7 +39,18 @@ class Settings(BaseSettings):
     token_minutes: int = 120
     otp_minutes: int = 5
     otp_tries: int = 3
+    otp_resend_seconds: int = Field(
+        default=30, description="asked again sooner, the code already sent stays valid and no new one goes out"
+    )
+    otp_per_hour: int = Field(default=20, description="codes sent to one customer within an hour")
+    otp_lock_minutes: int = Field(default=15, description="no code is sent or checked for a customer after too many wrong ones")
     step_up_minutes: int = 10
+    visitor_token_days: int = 30
+    agent_token_minutes: int = 600
+    agent_login_tries: int = 5
+    agent_lock_minutes: int = 15
+    demo_agent_password: str = "suixing-demo"
+    messages_per_minute: int = Field(default=60, description="of one conversation; more get 429")
     max_message_chars: int = 2000
     max_body_bytes: int = 65536
     log_json: bool = False

@@ -52,7 +52,7 @@ given: Connection | None = context.config.attributes.get("connection")
 if given is not None:
     run(given)
 else:
-    url: str = context.config.attributes.get("url") or Settings().database_url  # type: ignore[call-arg]
+    url: str = context.config.attributes.get("url") or Settings().database_url
     engine = make_engine(url)
     try:
         with engine.connect() as connection:

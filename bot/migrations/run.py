@@ -28,4 +28,4 @@ def upgrade(url: str, revision: str = "head") -> None:
 
 
 if __name__ == "__main__":
-    upgrade(Settings().database_url)  # type: ignore[call-arg]
+    upgrade(Settings().database_url)

@@ -1,0 +1,137 @@
+"""Composition root of the web process: settings in, FastAPI application out.
+
+``uvicorn bot.app:create_app_from_env --factory --no-access-log`` (our own access log leaves out query strings).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from anyio import to_thread
+from fastapi import FastAPI
+from sqlalchemy.orm import Session
+
+from bot.channels import chat, demo, operations, rest
+from bot.channels.web import install_web
+from bot.conversations.gateway import Gateway
+from bot.conversations.metrics import Metrics
+from bot.conversations.rasa import HttpRasaClient, RasaClient
+from bot.conversations.runtime import Runtime
+from bot.conversations.turns import REQUIRED_TEXTS, TurnService
+from bot.core.clock import Clock, SystemClock
+from bot.core.database import Database
+from bot.core.http import RequestBoundary, install_error_handlers
+from bot.core.logs import configure_logging
+from bot.core.settings import Settings
+from bot.core.texts import Texts
+from bot.desk import routes as desk
+from bot.identity.tokens import Tokens
+from bot.migrations.run import alembic_config
+
+log = structlog.get_logger(__name__)
+
+DESCRIPTION = """Customer service of 随星借. Borrowers talk through Rasa's REST channel shape or the widget's endpoints, \
+agents through `/desk/api`. Every error has the shape `{"error": {"code", "message", "details"}}` with a stable code."""
+
+
+class NotStartable(RuntimeError):
+    """Something the process needs is missing; the message says what, and what to do."""
+
+
+def create_app(settings: Settings, *, clock: Clock | None = None, rasa: RasaClient | None = None) -> FastAPI:
+    """The application. Raises ``RuntimeError`` for an unusable key, ``NotStartable`` for missing texts.
+
+    The database is looked at when the application starts: it must have been migrated before.
+    """
+    clock = clock or SystemClock(settings.business_date)
+    rasa = rasa or HttpRasaClient(settings.rasa_url, settings.actions_url, timeout_seconds=settings.rasa_timeout_seconds)
+    texts = load_texts(settings)
+    database = Database(settings.database_url)
+    metrics = Metrics()
+    runtime = Runtime(
+        settings=settings,
+        clock=clock,
+        database=database,
+        texts=texts,
+        tokens=Tokens(settings.signing_key(), clock),
+        rasa=rasa,
+        gateway=Gateway(settings, clock, database, texts, rasa, metrics),
+        metrics=metrics,
+    )
+    app = FastAPI(
+        title="随星客服",
+        description=DESCRIPTION,
+        version="0.1.0",
+        lifespan=lifespan,
+        strict_content_type=False,
+        max_body_size=settings.max_body_bytes,
+    )
+    app.state.runtime = runtime
+    install_error_handlers(app)
+    app.add_middleware(RequestBoundary)
+    for router in (rest.router, chat.router, desk.router, operations.router):
+        app.include_router(router)
+    if settings.demo:
+        app.include_router(demo.router)
+    install_web(app, settings.web_dir)
+    return app
+
+
+def create_app_from_env() -> FastAPI:
+    """For uvicorn's ``--factory``: settings from the environment, logging for a whole process."""
+    settings = Settings()
+    configure_process_logging(settings)
+    return create_app(settings)
+
+
+def configure_process_logging(settings: Settings) -> None:
+    """Every line of the process goes through the masking formatter; uvicorn's access log, which prints URLs whole, is off."""
+    configure_logging(json=settings.log_json)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers = []
+        logger.propagate = True
+    logging.getLogger("uvicorn.access").disabled = True
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Refuses to start on an unmigrated database; finishes turns that an earlier process left open."""
+    runtime: Runtime = app.state.runtime
+    await to_thread.run_sync(check_schema, runtime.database)
+    lost = await runtime.gateway.transaction(lambda session: recover(session, runtime))
+    if lost:
+        log.warning("answered interrupted messages with an apology", count=lost)
+    yield
+    await runtime.rasa.aclose()
+    runtime.database.dispose()
+
+
+def load_texts(settings: Settings) -> Texts:
+    """Raises ``NotStartable`` naming every text that the gateway needs and does not find."""
+    texts = Texts.load(settings.data_dir / "answers")
+    missing = [key for key in REQUIRED_TEXTS if key not in texts.dialogue]
+    if missing:
+        raise NotStartable(f"data/answers lacks {', '.join(missing)}")
+    return texts
+
+
+def check_schema(database: Database) -> None:
+    """Raises ``NotStartable`` unless the database has the newest schema."""
+    expected = ScriptDirectory.from_config(alembic_config("")).get_heads()
+    with database.engine.connect() as connection:
+        found = MigrationContext.configure(connection).get_current_heads()
+    if set(found) != set(expected):
+        raise NotStartable(f"the database has schema {found or 'none'}, not {expected}: run python -m bot.migrations.run")
+
+
+def recover(session: Session, runtime: Runtime) -> int:
+    """With SQLite this is the only worker, so whatever is unfinished is nobody's."""
+    turns = TurnService(session, runtime.clock, runtime.settings, runtime.texts)
+    return turns.recover(all_of_them=session.get_bind().dialect.name == "sqlite")

@@ -1,0 +1,57 @@
+"""Doors that exist only with ``DEMO=1``: log in as a demo customer, read the code that the simulated carrier "sent"."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+import yaml
+from fastapi import APIRouter, Query
+from sqlalchemy.orm import Session
+
+from bot.channels.schemas import DemoCustomer, LoginRequest, OtpResponse, TokenResponse
+from bot.conversations.runtime import CurrentRuntime
+from bot.core.http import ERRORS
+from bot.identity.sms import SimulatedCarrier
+from bot.loans.errors import CustomerNotFound
+from bot.loans.service import SqlLoanBackend
+
+router = APIRouter(prefix="/demo", tags=["demo"], responses=ERRORS)
+
+
+@router.post("/login", summary="A token of a demo customer")
+async def login(body: LoginRequest, runtime: CurrentRuntime) -> TokenResponse:
+    """404 `customer_not_found` for anybody else."""
+
+    def known(session: Session) -> str:
+        return SqlLoanBackend(session, runtime.clock).customer(body.customer_id).customer_id
+
+    customer_id = await runtime.gateway.transaction(known)
+    lifetime = timedelta(minutes=runtime.settings.token_minutes)
+    return TokenResponse(token=runtime.tokens.issue("customer", customer_id, lifetime=lifetime))
+
+
+@router.get("/otp", summary='The last code "sent" to a demo customer')
+async def otp(customer_id: Annotated[str, Query(max_length=64)], runtime: CurrentRuntime) -> OtpResponse:
+    """404 `no_code_sent` when there is none."""
+    code = await runtime.gateway.transaction(lambda session: SimulatedCarrier(session, runtime.clock).last_code(customer_id))
+    return OtpResponse(code=code)
+
+
+@router.get("/customers", summary="Whom one can log in as")
+async def customers(runtime: CurrentRuntime) -> list[DemoCustomer]:
+    path = runtime.settings.data_dir / "demo" / "stories.yml"
+    stories: dict[str, str] = yaml.safe_load(path.read_text(encoding="utf-8"))
+
+    def seeded(session: Session) -> list[DemoCustomer]:
+        loans = SqlLoanBackend(session, runtime.clock)
+        people = []
+        for customer_id, story in stories.items():
+            try:
+                name = loans.customer(customer_id).name
+            except CustomerNotFound:
+                continue  # this database was not filled with the demo people
+            people.append(DemoCustomer(customer_id=customer_id, name=name, story=story))
+        return people
+
+    return await runtime.gateway.transaction(seeded)

@@ -1,0 +1,131 @@
+"""What crosses HTTP between a borrower's client and us."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StrictStr, StringConstraints
+
+from bot.conversations.service import LogEntry, LogPage
+
+
+def _clean_name(value: str) -> str:
+    cleaned = value.replace("\x00", "").strip()
+    if not cleaned:
+        raise ValueError("must not be empty")
+    return cleaned
+
+
+Sender = Annotated[StrictStr, StringConstraints(max_length=128), AfterValidator(_clean_name)]
+MessageId = Annotated[StrictStr, StringConstraints(max_length=128), AfterValidator(_clean_name)] | StrictInt
+
+
+class Metadata(BaseModel):
+    """Only these two are read; nothing of it reaches Rasa."""
+
+    message_id: MessageId | None = Field(None, description="makes a retry return the first answer")
+    visitor_token: StrictStr | None = Field(
+        None, description="after login: the visitor's token, so that the visitor's conversation is continued"
+    )
+
+
+class WebhookRequest(BaseModel):
+    """Rasa's REST channel shape."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"sender": "u-1", "message": "怎么提前还款", "metadata": {}}})
+
+    sender: Sender = Field(description="at most 128 characters")
+    message: StrictStr = Field(description="the text, or a button's payload (`/intent` or `/intent{json}`)")
+    metadata: Metadata | None = None
+
+
+class Button(BaseModel):
+    title: str
+    payload: str
+
+
+class WebhookReply(BaseModel):
+    """One message of the answer; absent fields are left out."""
+
+    recipient_id: str
+    text: str | None = None
+    buttons: list[Button] | None = None
+    custom: dict[str, Any] | None = Field(None, description="a card, see the field `type`")
+
+    @classmethod
+    def of(cls, entry: LogEntry, sender: str) -> WebhookReply:
+        buttons = [Button(**button) for button in entry.buttons] if entry.buttons else None
+        return cls(recipient_id=sender, text=entry.text, buttons=buttons, custom=entry.custom)
+
+
+class Visitor(BaseModel):
+    """An anonymous visitor; the token works for this sender only."""
+
+    sender: str
+    token: str
+
+
+class LogMessage(BaseModel):
+    seq: int
+    author: Literal["borrower", "bot", "agent", "system"]
+    at: datetime
+    text: str | None = None
+    buttons: list[Button] | None = None
+    custom: dict[str, Any] | None = None
+    client_id: str | None = None
+
+    @classmethod
+    def of(cls, entry: LogEntry) -> LogMessage:
+        return cls(
+            seq=entry.seq,
+            author=entry.author,
+            at=entry.at,
+            text=entry.text,
+            buttons=[Button(**button) for button in entry.buttons] if entry.buttons else None,
+            custom=entry.custom,
+            client_id=entry.client_id,
+        )
+
+
+class MessagesPage(BaseModel):
+    """``last_seq`` is the next ``after``."""
+
+    messages: list[LogMessage]
+    last_seq: int
+    owner: Literal["bot", "queue", "agent"]
+
+    @classmethod
+    def of(cls, page: LogPage) -> MessagesPage:
+        return cls(messages=[LogMessage.of(entry) for entry in page.entries], last_seq=page.last_seq, owner=page.owner)
+
+
+class LeaveQueueRequest(BaseModel):
+    sender: Sender
+
+
+class LoginRequest(BaseModel):
+    customer_id: StrictStr = Field(max_length=64)
+
+
+class TokenResponse(BaseModel):
+    token: str
+
+
+class OtpResponse(BaseModel):
+    code: str
+
+
+class DemoCustomer(BaseModel):
+    customer_id: str
+    name: str
+    story: str
+
+
+class Health(BaseModel):
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    status: Literal["ready", "not_ready"]
+    parts: dict[str, bool] = Field(description="database, rasa, actions: whether each answers")

@@ -1,0 +1,196 @@
+"""Handing a conversation to a human and back (product §5). The owner changes by compare-and-set, on the server only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Literal
+
+from sqlalchemy.orm import Session
+
+from bot.conversations.errors import AlreadyClaimed, ConversationNotFound, NotInQueue, NotTheOwner
+from bot.conversations.models import Conversation, HandoffRequest
+from bot.conversations.repository import ConversationRepository, HandoffRepository
+from bot.core.clock import Clock
+from bot.core.settings import Settings
+from bot.core.texts import Texts
+
+
+@dataclass(frozen=True)
+class Handoff:
+    """Where the borrower stands. ``position`` counts from 1 and is ``None`` once a human is there."""
+
+    state: Literal["queued", "assigned", "offline"]
+    position: int | None
+    reason: str
+    case_no: str | None
+
+    def card(self) -> dict[str, Any]:
+        return {
+            "type": "handoff",
+            "state": self.state,
+            "position": self.position,
+            "reason": self.reason,
+            "case_no": self.case_no,
+        }
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """One entry of the queue as agents see it."""
+
+    conversation_id: str
+    position: int
+    reason: str
+    priority: int
+    requested_at: datetime
+
+
+@lru_cache(maxsize=1)
+def _default_texts() -> Texts:
+    return Texts.load(Settings().data_dir / "answers")
+
+
+class HandoffService:
+    """Never commits. Each change of owner leaves a message in the log, in plain words for the borrower."""
+
+    def __init__(self, session: Session, clock: Clock, texts: Texts | None = None) -> None:
+        self._conversations = ConversationRepository(session)
+        self._requests = HandoffRepository(session)
+        self._session = session
+        self._clock = clock
+        self._texts = texts
+
+    def request(self, conversation_id: str, *, reason: str, priority: int = 0) -> Handoff:
+        """Puts the conversation into the queue; asked again, it keeps its place (and may gain priority).
+
+        ``reason`` is a short code (``user_request``, ``fraud``, ``distress``, …). Raises ``ConversationNotFound``.
+        """
+        self._lock(conversation_id)
+        existing = self._requests.open_of(conversation_id)
+        if existing is not None:
+            if existing.state == "queued" and priority > existing.priority:
+                existing.priority = priority
+                self._session.flush()
+            return self._describe(existing)
+        row = HandoffRequest(
+            conversation_id=conversation_id,
+            reason=reason,
+            priority=priority,
+            state="queued",
+            requested_at=self._clock.now(),
+        )
+        self._requests.add(row)
+        self._conversations.change_owner(conversation_id, expected="bot", agent=None, to="queue", to_agent=None)
+        self._note(conversation_id, "handoff_requested")
+        return self._describe(row)
+
+    def current(self, conversation_id: str) -> Handoff | None:
+        """The open request, if there is one."""
+        row = self._requests.open_of(conversation_id)
+        return None if row is None else self._describe(row)
+
+    def queue(self) -> list[Waiting]:
+        """Who waits, the next one first."""
+        return [
+            Waiting(row.conversation_id, position, row.reason, row.priority, row.requested_at)
+            for position, row in enumerate(self._requests.queued(), start=1)
+        ]
+
+    def queue_length(self) -> int:
+        return self._requests.queue_length()
+
+    def reason(self, conversation_id: str) -> str | None:
+        """Why the conversation last came to a human."""
+        row = self._requests.latest_of(conversation_id)
+        return None if row is None else row.reason
+
+    def claim(self, conversation_id: str, agent_id: str, *, agent_name: str | None = None) -> Handoff:
+        """The agent takes the conversation; a repetition by the same agent changes nothing.
+
+        Raises ``AlreadyClaimed``, ``NotInQueue``, ``ConversationNotFound``.
+        """
+        conversation = self._lock(conversation_id)
+        if not self._conversations.change_owner(conversation_id, expected="queue", agent=None, to="agent", to_agent=agent_id):
+            if conversation.owner == "bot":
+                raise NotInQueue("the conversation does not wait for a human")
+            if conversation.agent_id != agent_id:
+                raise AlreadyClaimed("another agent owns the conversation")
+            return self._describe(self._open(conversation_id))
+        row = self._open(conversation_id)
+        row.agent_id, row.assigned_at, row.state = agent_id, self._clock.now(), "assigned"
+        self._note(conversation_id, "handoff_assigned", agent_name=agent_name or agent_id)
+        return self._describe(row)
+
+    def give_back(self, conversation_id: str, agent_id: str) -> None:
+        """The owner returns the conversation to the bot. Raises ``NotTheOwner``, ``ConversationNotFound``."""
+        self._lock(conversation_id)
+        if not self._conversations.change_owner(conversation_id, expected="agent", agent=agent_id, to="bot", to_agent=None):
+            raise NotTheOwner("another one owns the conversation")
+        self._end(conversation_id, "handoff_given_back")
+
+    def leave(self, conversation_id: str) -> None:
+        """The borrower no longer wants to wait. Raises ``NotInQueue``, ``ConversationNotFound``."""
+        self._lock(conversation_id)
+        if not self._conversations.change_owner(conversation_id, expected="queue", agent=None, to="bot", to_agent=None):
+            raise NotInQueue("the conversation does not wait for a human")
+        self._end(conversation_id, "handoff_left")
+
+    def reply(self, conversation_id: str, agent_id: str, text: str, *, message_id: str | None = None) -> int:
+        """Stores the owner's words for the borrower; returns their ``seq``. The same ``message_id`` is stored once.
+
+        Raises ``NotTheOwner``, ``ConversationNotFound``.
+        """
+        conversation = self._lock(conversation_id)
+        if conversation.owner != "agent" or conversation.agent_id != agent_id:
+            raise NotTheOwner("another one owns the conversation")
+        if message_id is not None:
+            existing = self._conversations.by_external_id(conversation_id, "out", message_id)
+            if existing is not None:
+                return existing.seq
+        self._conversations.mark_received_as_answered(conversation_id)
+        message = self._conversations.append(
+            conversation_id,
+            self._clock.now(),
+            direction="out",
+            author="agent",
+            text=text,
+            state="queued",
+            external_id=message_id,
+        )
+        return message.seq
+
+    def _lock(self, conversation_id: str) -> Conversation:
+        conversation = self._conversations.get(conversation_id, lock=True)
+        if conversation is None:
+            raise ConversationNotFound("no such conversation")
+        return conversation
+
+    def _open(self, conversation_id: str) -> HandoffRequest:
+        row = self._requests.open_of(conversation_id)
+        if row is None:
+            raise LookupError(f"conversation {conversation_id} is with a human but has no open request")
+        return row
+
+    def _end(self, conversation_id: str, key: str) -> None:
+        row = self._open(conversation_id)
+        row.closed_at, row.state = self._clock.now(), "closed"
+        self._note(conversation_id, key)
+
+    def _describe(self, row: HandoffRequest) -> Handoff:
+        if row.state == "assigned":
+            return Handoff("assigned", None, row.reason, row.case_no)
+        return Handoff("queued", self._requests.position(row), row.reason, row.case_no)
+
+    def _note(self, conversation_id: str, key: str, **values: str) -> None:
+        text = (self._texts or _default_texts()).dialogue[key]
+        self._conversations.append(
+            conversation_id,
+            self._clock.now(),
+            direction="out",
+            author="system",
+            text=text.render(**values),
+            buttons=[button.as_dict() for button in text.buttons] or None,
+            state="queued",
+        )

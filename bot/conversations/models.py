@@ -1,0 +1,114 @@
+"""Tables of conversations: who talks where, the message log, and the queue for humans.
+
+The log is the truth: a message is stored before it is used, and each gets the next ``seq`` of its conversation.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from bot.core.database import Base
+
+_IN_WORK = text("state = 'processing'")
+_OPEN = text("state IN ('queued', 'assigned')")
+
+
+class Conversation(Base):
+    """One person on one channel. ``id`` is the sender that Rasa sees; ``customer_id`` is empty for the anonymous."""
+
+    __tablename__ = "conversations"
+    __table_args__ = (
+        UniqueConstraint("channel", "sender", "customer_id"),
+        CheckConstraint("owner IN ('bot', 'queue', 'agent')", name="owner"),
+        CheckConstraint("(owner = 'agent') = (agent_id IS NOT NULL)", name="agent"),
+        CheckConstraint("(turn_holder IS NULL) = (turn_until IS NULL)", name="turn"),
+        CheckConstraint("last_seq >= 0", name="last_seq"),
+        Index(None, "customer_id"),
+        Index(None, "owner"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(32))
+    sender: Mapped[str] = mapped_column(String(128))
+    customer_id: Mapped[str] = mapped_column(String(64), default="")
+    owner: Mapped[str] = mapped_column(String(8), default="bot")
+    agent_id: Mapped[str | None] = mapped_column(String(32))
+    last_seq: Mapped[int] = mapped_column(default=0)
+    turn_holder: Mapped[str | None] = mapped_column(String(32))
+    """Which worker has a message of this conversation at Rasa; at most one, until ``turn_until``."""
+    turn_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class Message(Base):
+    """One entry of the log. Incoming: received → processing → answered | failed. Outgoing: queued → sent."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        UniqueConstraint("conversation_id", "seq"),
+        UniqueConstraint("conversation_id", "direction", "external_id"),
+        CheckConstraint("author IN ('borrower', 'bot', 'agent', 'system')", name="author"),
+        CheckConstraint("(direction = 'in') = (author = 'borrower')", name="direction_of_author"),
+        CheckConstraint(
+            "(direction = 'in' AND state IN ('received', 'processing', 'answered', 'failed'))"
+            " OR (direction = 'out' AND state IN ('queued', 'sent'))",
+            name="state",
+        ),
+        CheckConstraint("seq >= 1", name="seq"),
+        Index("ix_messages_processing", "conversation_id", sqlite_where=_IN_WORK, postgresql_where=_IN_WORK),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"))
+    seq: Mapped[int]
+    direction: Mapped[str] = mapped_column(String(3))
+    author: Mapped[str] = mapped_column(String(8))
+    external_id: Mapped[str | None] = mapped_column(String(128))
+    """The client's own id of the message; it makes a retry safe."""
+    text: Mapped[str | None] = mapped_column(Text)
+    """As it came, except one-time codes, which are kept as ``******``."""
+    shown_text: Mapped[str | None] = mapped_column(Text)
+    """The title of the pressed button, when ``text`` is its payload."""
+    buttons: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    custom: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    state: Mapped[str] = mapped_column(String(12))
+    reply_to: Mapped[int | None]
+    """``seq`` of the incoming message that this answers."""
+    attempt: Mapped[int] = mapped_column(default=0)
+    """Incoming: how often Rasa was asked. Outgoing: to which of these attempts it belongs."""
+    rasa_text: Mapped[str | None] = mapped_column(Text)
+    """What Rasa is asked instead of ``text``."""
+    fingerprint: Mapped[str | None] = mapped_column(String(64))
+    """Keyed hash of the text as it came: tells a retry from a reused ``message_id``."""
+    failure: Mapped[str | None] = mapped_column(String(16))
+    created_at: Mapped[datetime]
+
+
+class HandoffRequest(Base):
+    """A borrower waiting for, or served by, a human. At most one open per conversation."""
+
+    __tablename__ = "handoff_requests"
+    __table_args__ = (
+        CheckConstraint("state IN ('queued', 'assigned', 'closed')", name="state"),
+        CheckConstraint("state <> 'assigned' OR (agent_id IS NOT NULL AND assigned_at IS NOT NULL)", name="assigned"),
+        CheckConstraint("(state = 'closed') = (closed_at IS NOT NULL)", name="closed"),
+        Index(None, "state", "priority", "requested_at"),
+        Index(
+            "uq_handoff_requests_open_conversation_id", "conversation_id", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"))
+    reason: Mapped[str] = mapped_column(String(64))
+    priority: Mapped[int]
+    state: Mapped[str] = mapped_column(String(8))
+    agent_id: Mapped[str | None] = mapped_column(String(32))
+    case_no: Mapped[str | None] = mapped_column(String(40))
+    requested_at: Mapped[datetime]
+    assigned_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]

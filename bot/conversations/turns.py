@@ -1,0 +1,291 @@
+"""One turn of a conversation as the database sees it: begin (store, decide), then complete or fail. Never commits.
+
+No transaction is open while Rasa works. ``Conversation.turn_holder`` keeps other replicas away meanwhile, and whatever
+dies in between is found by ``recover``.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal
+
+from sqlalchemy.orm import Session
+
+from bot.conversations.commands import clean, for_rasa, payload_intent, wants_human
+from bot.conversations.errors import MessageIdReused, TooManyMessages
+from bot.conversations.handoff import HandoffService
+from bot.conversations.models import Conversation, Message
+from bot.conversations.rasa import BotMessage
+from bot.conversations.repository import ConversationRepository
+from bot.conversations.service import Author, ConversationService, LogEntry
+from bot.core.clock import Clock
+from bot.core.settings import Settings
+from bot.core.texts import Texts
+from bot.identity.codes import code_in
+from bot.identity.step_up import StepUpService, seconds_until
+
+REQUIRED_TEXTS = (
+    "bot_unavailable",
+    "message_too_long",
+    "empty_message",
+    "handoff_requested",
+    "handoff_queued",
+    "handoff_assigned",
+    "handoff_given_back",
+    "handoff_left",
+    "step_up_failed",
+    "step_up_expired",
+    "step_up_locked",
+    "otp_sms",
+)
+"""Dialogue texts without which the gateway does not start."""
+
+STEP_UP_DONE = '/affirm{"step_up":"done"}'
+"""What Rasa is told in place of a correct code."""
+
+HIDDEN_CODE = "******"
+
+
+@dataclass(frozen=True)
+class Inbound:
+    """A borrower's message, authenticated by its channel. ``customer_id`` is empty for the anonymous."""
+
+    channel: str
+    sender: str
+    text: str
+    customer_id: str = ""
+    message_id: str | None = None
+    adopt_anonymous: bool = False
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """The right to ask Rasa about one message, held by one worker."""
+
+    conversation_id: str
+    seq: int
+    attempt: int
+    holder: str
+    channel: str
+    rasa_text: str
+
+
+@dataclass(frozen=True)
+class Begun:
+    """``ticket`` when Rasa must be asked; else ``answers`` is final. ``busy``: another worker has the conversation."""
+
+    conversation_id: str
+    kind: Literal["ask", "answered", "replayed", "busy"]
+    answers: tuple[LogEntry, ...] = ()
+    ticket: Ticket | None = None
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is to become of a new message."""
+
+    stored_text: str
+    rasa_text: str | None = None
+    reply: list[BotMessage] = field(default_factory=list)
+
+
+class TurnService:
+    def __init__(self, session: Session, clock: Clock, settings: Settings, texts: Texts) -> None:
+        self._session = session
+        self._clock = clock
+        self._settings = settings
+        self._texts = texts
+        self._repository = ConversationRepository(session)
+        self._conversations = ConversationService(session, clock)
+        self._handoffs = HandoffService(session, clock, texts)
+
+    # ── begin
+    def begin(self, inbound: Inbound, holder: str) -> Begun:
+        """Stores the message and decides who answers. Raises ``MessageIdReused``, ``TooManyMessages``."""
+        conversation = self._conversations.open(
+            inbound.channel, inbound.sender, inbound.customer_id, adopt_anonymous=inbound.adopt_anonymous
+        )
+        text = clean(inbound.text)
+        fingerprint = self._fingerprint(text)
+        earlier = None
+        if inbound.message_id is not None:
+            earlier = self._repository.by_external_id(conversation.id, "in", inbound.message_id)
+        if earlier is not None:
+            if earlier.fingerprint != fingerprint:
+                raise MessageIdReused("this message_id was used for another text")
+            if earlier.state == "answered" or (earlier.state == "received" and conversation.owner == "agent"):
+                return Begun(conversation.id, "replayed", self._answers(earlier))
+        now = self._clock.now()
+        if conversation.turn_until is not None and conversation.turn_until > now:
+            return Begun(conversation.id, "busy")
+        if earlier is not None:
+            return self._route(conversation, earlier, holder)
+        self._refuse_flood(conversation.id)
+        plan = self._plan(conversation, text)
+        message = self._repository.append(
+            conversation.id,
+            now,
+            direction="in",
+            author="borrower",
+            external_id=inbound.message_id,
+            text=plan.stored_text,
+            shown_text=self._shown(conversation.id, plan.stored_text),
+            rasa_text=plan.rasa_text,
+            fingerprint=fingerprint,
+            state="received",
+        )
+        if plan.reply:
+            return self._settle(conversation, message, plan.reply)
+        return self._route(conversation, message, holder)
+
+    def _plan(self, conversation: Conversation, text: str) -> _Plan:
+        limit = self._settings.max_message_chars
+        if len(text) > limit:
+            return _Plan(text[:limit], reply=[self._say("message_too_long", max=f"{limit:,}")])
+        if not text:
+            return _Plan("", reply=[self._say("empty_message")])
+        code = code_in(text)
+        step_up = StepUpService(self._session, self._clock, self._settings)
+        if code is None or conversation.owner != "bot" or not step_up.expects_code(conversation.id):
+            return _Plan(text, rasa_text=for_rasa(text))
+        result = step_up.verify(conversation.id, code)
+        if result.outcome == "ok":
+            return _Plan(HIDDEN_CODE, rasa_text=STEP_UP_DONE)
+        if result.outcome == "wrong":
+            reply = self._say("step_up_failed", card={"type": "step_up_required"}, tries_left=str(result.tries_left))
+            return _Plan(HIDDEN_CODE, reply=[reply])
+        return _Plan(HIDDEN_CODE, reply=[self._say(f"step_up_{result.outcome}")])
+
+    def _route(self, conversation: Conversation, message: Message, holder: str) -> Begun:
+        """To the queue (a card says where the borrower stands), to the agent (silence), or to Rasa."""
+        if conversation.owner == "agent":
+            message.state = "received"
+            return Begun(conversation.id, "answered")
+        if conversation.owner == "queue":
+            message.attempt += 1
+            return self._settle(conversation, message, self._where_in_queue(conversation.id))
+        message.state = "processing"
+        message.attempt += 1
+        lease = timedelta(seconds=self._settings.rasa_timeout_seconds + 10)
+        conversation.turn_holder, conversation.turn_until = holder, self._clock.now() + lease
+        self._session.flush()
+        rasa_text = message.rasa_text or message.text or ""
+        ticket = Ticket(conversation.id, message.seq, message.attempt, holder, conversation.channel, rasa_text)
+        return Begun(conversation.id, "ask", ticket=ticket)
+
+    # ── end
+    def complete(self, ticket: Ticket, messages: Sequence[BotMessage]) -> tuple[LogEntry, ...]:
+        """Stores Rasa's answer."""
+        message = self._release(ticket)
+        if message.attempt == ticket.attempt and message.state == "processing":
+            self._store_answers(ticket.conversation_id, message, messages)
+            message.state, message.failure = "answered", None
+        return self._answers(message)
+
+    def fail(self, ticket: Ticket, failure: str) -> tuple[LogEntry, ...]:
+        """Rasa gave no answer: the borrower is told, and whoever wants a human gets one without Rasa."""
+        message = self._release(ticket)
+        if message.attempt == ticket.attempt and message.state == "processing":
+            self._give_up(message, failure)
+        return self._answers(message)
+
+    def recover(self, *, all_of_them: bool) -> int:
+        """Answers, with an apology, messages whose worker died; returns how many. A retry of them is processed again.
+
+        ``all_of_them``: at the start of the only worker (SQLite). Otherwise only those whose turn has run out.
+        """
+        lost = self._repository.interrupted(self._clock.now(), all_of_them=all_of_them)
+        for message in lost:
+            conversation = self._repository.get(message.conversation_id, lock=True)
+            if conversation is not None:
+                conversation.turn_holder = conversation.turn_until = None
+            self._give_up(message, "interrupted")
+        return len(lost)
+
+    def _release(self, ticket: Ticket) -> Message:
+        conversation = self._repository.get(ticket.conversation_id, lock=True)
+        message = self._repository.by_seq(ticket.conversation_id, ticket.seq)
+        if conversation is None or message is None:
+            raise LookupError(f"message {ticket.seq} of conversation {ticket.conversation_id} has vanished")
+        if conversation.turn_holder == ticket.holder:
+            conversation.turn_holder = conversation.turn_until = None
+        return message
+
+    def _give_up(self, message: Message, failure: str) -> None:
+        conversation_id = message.conversation_id
+        handoff = self._handoffs.current(conversation_id)
+        if handoff is None and wants_human(message.text or ""):
+            handoff = self._handoffs.request(conversation_id, reason="user_request")
+            reply = self._say("handoff_queued", card=handoff.card(), position=str(handoff.position))
+            self._store_answers(conversation_id, message, [reply])
+            message.state = "answered"
+        elif handoff is not None:
+            self._store_answers(conversation_id, message, [BotMessage(custom=handoff.card())])
+            message.state = "answered"
+        else:
+            self._store_answers(conversation_id, message, [self._say("bot_unavailable")])
+            message.state = "failed"
+        message.failure = failure
+        self._session.flush()
+
+    # ── parts
+    def _settle(self, conversation: Conversation, message: Message, reply: Sequence[BotMessage]) -> Begun:
+        """Answered by the gateway itself; not in the bot's name while a human is asked for."""
+        author: Author = "bot" if conversation.owner == "bot" else "system"
+        self._store_answers(conversation.id, message, reply, author)
+        message.state = "answered"
+        self._session.flush()
+        return Begun(conversation.id, "answered", self._answers(message))
+
+    def _store_answers(self, conversation_id: str, message: Message, reply: Sequence[BotMessage], author: Author = "bot") -> None:
+        now = self._clock.now()
+        for item in reply:
+            self._repository.append(
+                conversation_id,
+                now,
+                direction="out",
+                author=author,
+                text=item.text,
+                buttons=list(item.buttons) or None,
+                custom=item.custom,
+                state="queued",
+                reply_to=message.seq,
+                attempt=message.attempt,
+            )
+
+    def _answers(self, message: Message) -> tuple[LogEntry, ...]:
+        return tuple(LogEntry.of(answer) for answer in self._repository.answers(message))
+
+    def _where_in_queue(self, conversation_id: str) -> list[BotMessage]:
+        handoff = self._handoffs.current(conversation_id)
+        if handoff is None:
+            raise LookupError(f"conversation {conversation_id} is in the queue but has no open request")
+        return [BotMessage(custom=handoff.card())]
+
+    def _say(self, key: str, *, card: dict[str, Any] | None = None, **values: str) -> BotMessage:
+        text = self._texts.dialogue[key]
+        return BotMessage(text.render(**values), tuple(button.as_dict() for button in text.buttons), card)
+
+    def _shown(self, conversation_id: str, text: str) -> str | None:
+        intent = payload_intent(text)
+        if intent is None:
+            return None
+        title = self._repository.button_title(conversation_id, text)
+        if title is None and intent in self._texts.answers:
+            title = self._texts.answers[intent].title
+        return title
+
+    def _refuse_flood(self, conversation_id: str) -> None:
+        limit = self._settings.messages_per_minute
+        now = self._clock.now()
+        nth_last = self._repository.nth_last_incoming_at(conversation_id, limit)
+        if nth_last is not None and nth_last + timedelta(minutes=1) > now:
+            wait = seconds_until(nth_last + timedelta(minutes=1), now)
+            raise TooManyMessages("too many messages within a minute", limit=limit, retry_after=wait)
+
+    def _fingerprint(self, text: str) -> str:
+        """Keyed, because the text may be a one-time code."""
+        return hmac.new(self._settings.signing_key().encode(), f"message:{text}".encode(), "sha256").hexdigest()

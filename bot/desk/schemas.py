@@ -1,0 +1,114 @@
+"""What crosses HTTP between the desk and us."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, Field, StrictStr, StringConstraints
+
+
+def _clean(value: str) -> str:
+    cleaned = value.replace("\x00", "").strip()
+    if not cleaned:
+        raise ValueError("must not be empty")
+    return cleaned
+
+
+ReplyText = Annotated[StrictStr, StringConstraints(max_length=2000), AfterValidator(_clean)]
+
+
+class AgentLogin(BaseModel):
+    agent_id: Annotated[StrictStr, StringConstraints(max_length=32), AfterValidator(_clean)]
+    password: StrictStr = Field(max_length=200)
+
+
+class AgentView(BaseModel):
+    agent_id: str
+    name: str
+    role: Literal["agent", "supervisor", "admin"]
+
+
+class AgentSession(BaseModel):
+    token: str
+    expires_in: int = Field(description="seconds")
+    agent: AgentView
+
+
+class QueueItem(BaseModel):
+    """One borrower waiting for a human."""
+
+    conversation_id: str
+    position: int
+    reason: str
+    priority: int
+    waiting_seconds: int
+    level: Literal["anonymous", "identified", "stepped_up"]
+    customer_id: str | None
+    last_text: str | None = Field(description="what the borrower wrote last, masked")
+
+
+class OwnItem(BaseModel):
+    """One conversation that this agent owns."""
+
+    conversation_id: str
+    reason: str | None
+    level: Literal["anonymous", "identified", "stepped_up"]
+    customer_id: str | None
+    last_text: str | None
+
+
+class Queue(BaseModel):
+    waiting: list[QueueItem] = Field(description="the next one first")
+    mine: list[OwnItem]
+
+
+class HandoffCard(BaseModel):
+    state: Literal["queued", "assigned", "offline"]
+    position: int | None
+    reason: str
+    case_no: str | None
+
+
+class Identity(BaseModel):
+    """``level`` says how far we know the borrower; a name is there from ``identified`` on."""
+
+    level: Literal["anonymous", "identified", "stepped_up"]
+    customer_id: str | None
+    name: str | None
+    phone: str | None = Field(description="masked")
+
+
+class TranscriptMessage(BaseModel):
+    seq: int
+    author: Literal["borrower", "bot", "agent", "system"]
+    at: datetime
+    text: str | None
+    buttons: list[dict[str, str]] | None
+    custom: dict[str, Any] | None
+
+
+class ConversationView(BaseModel):
+    conversation_id: str
+    channel: str
+    owner: Literal["bot", "queue", "agent"]
+    agent_id: str | None
+    reason: str | None
+    identity: Identity
+    messages: list[TranscriptMessage]
+    last_seq: int
+
+
+class ReplyRequest(BaseModel):
+    text: ReplyText = Field(description="at most 2,000 characters")
+    message_id: Annotated[StrictStr, StringConstraints(min_length=1, max_length=128)] | None = Field(
+        None, description="makes a retry safe: the same id is stored once"
+    )
+
+
+class ReplyStored(BaseModel):
+    seq: int
+
+
+class OwnerView(BaseModel):
+    owner: Literal["bot", "queue", "agent"]
