@@ -1,0 +1,109 @@
+"""Rasa component: which intent, with a probability that means something."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, fields
+from typing import Any
+
+import numpy as np
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.nlu.classifiers.classifier import IntentClassifier
+from rasa.nlu.tokenizers.tokenizer import Tokenizer
+from rasa.shared.nlu.constants import INTENT, INTENT_RANKING_KEY, TEXT
+from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
+
+from bot.nlu import keys, lexicon
+from bot.nlu.ngrams import NgramModel, Scorer, Scores, Settings, log_softmax
+
+logger = logging.getLogger(__name__)
+
+
+def combine(scorers: list[Scorer], canonical: str) -> Scores:
+    """Probabilities by the geometric mean of all scorers."""
+    return np.asarray(np.exp(log_softmax(np.mean([scorer.log_probabilities(canonical) for scorer in scorers], axis=0))))
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
+class NgramIntentClassifier(GraphComponent, IntentClassifier):
+    """Linear model over n-grams; a second scorer (the encoder of issue 3) joins `scorers` and is averaged in."""
+
+    @classmethod
+    def required_components(cls) -> list[type]:
+        """Needs the canonical text."""
+        return [Tokenizer]
+
+    @staticmethod
+    def required_packages() -> list[str]:
+        """For Rasa's start-up check."""
+        return ["sklearn"]
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        """The measured settings."""
+        return asdict(Settings())
+
+    @classmethod
+    def fingerprint_addon(cls, config: dict[str, Any]) -> str:
+        """See NormalisingJiebaTokenizer."""
+        return lexicon.fingerprint()
+
+    def __init__(self, config: dict[str, Any], model_storage: ModelStorage, resource: Resource) -> None:
+        self._settings = Settings(**{field.name: config[field.name] for field in fields(Settings)})
+        self._storage = model_storage
+        self._resource = resource
+        self.scorers: list[Scorer] = []
+
+    @classmethod
+    def create(
+        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
+    ) -> NgramIntentClassifier:
+        """An untrained classifier."""
+        return cls(config, model_storage, resource)
+
+    def train(self, training_data: TrainingData) -> Resource:
+        """Fit on all sentences that carry an intent and store the model."""
+        examples = [example for example in training_data.intent_examples if example.get(TEXT)]
+        texts = [example.get(keys.CANONICAL) for example in examples]
+        model = NgramModel.train(texts, [example.get(INTENT) for example in examples], self._settings)
+        logger.info(
+            "n-gram model: %d sentences, %d intents, %d features, sharpness %.2f",
+            len(texts), len(model.intents), model.featuriser.size, model.sharpness,
+        )
+        self.scorers = [model]
+        with self._storage.write_to(self._resource) as folder:
+            model.save(folder)
+        return self._resource
+
+    @classmethod
+    def load(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+        **kwargs: Any,
+    ) -> NgramIntentClassifier:
+        """The stored classifier. Raises ValueError when the archive has none: a bot that understands nothing must not start."""
+        component = cls(config, model_storage, resource)
+        with model_storage.read_from(resource) as folder:
+            component.scorers = [NgramModel.load(folder)]
+        return component
+
+    def process(self, messages: list[Message]) -> list[Message]:
+        """Set intent and the full ranking, best first."""
+        for message in messages:
+            if message.get(TEXT):
+                ranking = self._ranking(message.get(keys.CANONICAL))
+                message.set(INTENT, dict(ranking[0]), add_to_output=True)
+                message.set(INTENT_RANKING_KEY, ranking, add_to_output=True)
+        return messages
+
+    def _ranking(self, canonical: str) -> list[dict[str, Any]]:
+        probabilities = combine(self.scorers, canonical)
+        names = self.scorers[0].intents
+        return [{"name": names[i], "confidence": float(probabilities[i])} for i in np.argsort(-probabilities, kind="stable")]

@@ -1,0 +1,105 @@
+"""Rasa component: phrases that must never be missed overrule the classifier (rules in data/lexicon/safety.yml)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.nlu.classifiers.classifier import IntentClassifier
+from rasa.nlu.tokenizers.tokenizer import Tokenizer
+from rasa.shared.nlu.constants import ENTITIES, INTENT, INTENT_RANKING_KEY, TEXT
+from rasa.shared.nlu.training_data.message import Message
+
+from bot.nlu import keys, lexicon
+from bot.nlu.fallback import SAFE
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`intent` None: recognised, and left to the classifier."""
+
+    name: str
+    intent: str | None
+    distress: str | None
+    patterns: tuple[re.Pattern[str], ...]
+    unless: tuple[re.Pattern[str], ...]
+
+    def matches(self, canonical: str) -> bool:
+        """Whether some pattern is in the text after what `unless` describes has been cut out of it."""
+        for pattern in self.unless:
+            canonical = pattern.sub(" ", canonical)
+        return any(pattern.search(canonical) for pattern in self.patterns)
+
+
+@lru_cache(maxsize=1)
+def rules() -> tuple[Rule, ...]:
+    """The rules of the lexicon, in order."""
+    return tuple(
+        Rule(
+            name=rule["name"],
+            intent=rule["intent"],
+            distress=rule.get("distress"),
+            patterns=tuple(map(re.compile, rule["patterns"])),
+            unless=tuple(map(re.compile, rule.get("unless", ()))),
+        )
+        for rule in lexicon.read("safety.yml")["rules"]
+    )
+
+
+def first_match(canonical: str) -> Rule | None:
+    """The first rule that matches, None when the classifier decides."""
+    found = next((rule for rule in rules() if rule.matches(canonical)), None)
+    return found if found is not None and found.intent is not None else None
+
+
+def overrule(ranking: list[dict[str, Any]], intent: str) -> list[dict[str, Any]]:
+    """The ranking with `intent` certain in front and the others behind it in their order."""
+    others = [item for item in ranking if item["name"] != intent]
+    return [{"name": intent, "confidence": 1.0, SAFE: True}, *others]
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=False)
+class SafetyPhrases(GraphComponent, IntentClassifier):
+    """After the classifier, before the decision."""
+
+    @classmethod
+    def required_components(cls) -> list[type]:
+        """Needs the canonical text and a ranking."""
+        return [Tokenizer, IntentClassifier]
+
+    @classmethod
+    def fingerprint_addon(cls, config: dict[str, Any]) -> str:
+        """See NormalisingJiebaTokenizer."""
+        return lexicon.fingerprint()
+
+    @classmethod
+    def create(
+        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
+    ) -> SafetyPhrases:
+        """Compile the rules now."""
+        rules()
+        return cls()
+
+    def process(self, messages: list[Message]) -> list[Message]:
+        """Overrule the intent, and add the entity `distress` (self_harm | hardship)."""
+        for message in messages:
+            canonical = message.get(keys.CANONICAL)
+            rule = first_match(canonical) if canonical else None
+            if rule is None or rule.intent is None:
+                continue
+            ranking = overrule(message.get(INTENT_RANKING_KEY) or [], rule.intent)
+            message.set(INTENT_RANKING_KEY, ranking, add_to_output=True)
+            message.set(INTENT, dict(ranking[0]), add_to_output=True)
+            if rule.distress:
+                entities = [*message.get(ENTITIES, []), self._distress(rule.distress, message.get(TEXT))]
+                message.set(ENTITIES, entities, add_to_output=True)
+        return messages
+
+    def _distress(self, value: str, text: str) -> dict[str, Any]:
+        return {"entity": "distress", "start": 0, "end": len(text), "value": value, "extractor": type(self).__name__}
