@@ -11,8 +11,8 @@
 import { Backoff, Waker } from "./backoff.js";
 import { type ChatPort, HttpError, NetworkError, type SendRequest } from "./http.js";
 import { type ChatState, EMPTY, type OutboxEntry, type SendOptions } from "./state.js";
-import { type Memory, identityOf } from "./storage.js";
-import type { Page, Visitor } from "./wire.js";
+import { type Memory, type Speaker, identityOf } from "./storage.js";
+import type { Page } from "./wire.js";
 
 /** Refusals that may pass are tried this often; silence (no network) is waited out for ever. */
 const MAX_REFUSALS = 6;
@@ -65,10 +65,7 @@ export class ChatClient {
     this.token = token;
     this.identity = identity;
     if (samePerson) this.update({ connection: "new" });
-    else {
-      this.memory.adoptVisitor(identity);
-      this.restore();
-    }
+    else this.restore(this.memory.adoptVisitor(identity) ? this.current : EMPTY);
     this.wake();
   }
 
@@ -117,6 +114,18 @@ export class ChatClient {
     this.update({ outbox: this.current.outbox.filter((entry) => entry.clientId !== clientId) });
   }
 
+  /** Back to the bot. Whatever the server says, the log shows who owns the conversation now. */
+  async leaveQueue(): Promise<void> {
+    const { speaker, generation } = this;
+    if (speaker === null) return;
+    try {
+      await this.port.leaveQueue({ sender: speaker.sender, token: this.readingToken(speaker) });
+    } catch (error) {
+      if (generation === this.generation && !(error instanceof HttpError && error.status === 409)) this.failed(error);
+    }
+    this.wake();
+  }
+
   /** Ends every wait; the client is not used afterwards. */
   close(): void {
     this.closed = true;
@@ -124,11 +133,12 @@ export class ChatClient {
     this.waker.wake();
   }
 
-  private restore(): void {
+  /** Begins with what this identity has stored; `shown` is what stays on the screen until the server answers. */
+  private restore(shown: ChatState = EMPTY): void {
     this.generation += 1;
-    this.lastSeq = 0;
+    this.lastSeq = shown.messages.at(-1)?.seq ?? 0;
     const waiting = this.memory.outbox(this.identity).map((item) => ({ ...item, delivery: "queued" as const, errorCode: null }));
-    this.update({ ...EMPTY, outbox: waiting });
+    this.update({ ...shown, connection: "new", loading: false, outbox: waiting });
   }
 
   private update(change: Partial<ChatState>): void {
@@ -140,12 +150,17 @@ export class ChatClient {
     this.update({ outbox: this.current.outbox.map((entry) => (entry.clientId === clientId ? { ...entry, ...change } : entry)) });
   }
 
-  private get visitor(): Visitor | null {
-    return this.memory.visitor(this.identity);
+  private get speaker(): Speaker | null {
+    return this.memory.speaker(this.identity);
+  }
+
+  /** For reading: until the first message after login, the conversation is still the visitor's. */
+  private readingToken(speaker: Speaker): string {
+    return this.token === null || speaker.pending === true ? speaker.token : this.token;
   }
 
   private get wantsPoll(): boolean {
-    if (this.closed || this.visitor === null || this.current.connection === "expired") return false;
+    if (this.closed || this.speaker === null || this.current.connection === "expired") return false;
     return this.watching || this.current.owner !== "bot";
   }
 
@@ -171,16 +186,18 @@ export class ChatClient {
 
   /** One request for what is new. `stale`: cut short, or for a person who is no longer the one shown. */
   private async fetchPage(waitSeconds: number): Promise<"ok" | "failed" | "stale"> {
-    const { visitor } = this;
-    if (visitor === null) return "stale";
+    const { speaker } = this;
+    if (speaker === null) return "stale";
     const generation = this.generation;
     const signal = this.waker.signal;
     if (this.lastSeq === 0 && this.current.messages.length === 0 && this.current.connection === "new") this.update({ loading: true });
     try {
-      const token = this.token ?? visitor.token;
-      const page = await this.port.messages({ sender: visitor.sender, token, after: this.lastSeq, waitSeconds, signal });
-      if (generation !== this.generation) return "stale";
-      this.merge(page);
+      const token = this.readingToken(speaker);
+      const after = this.lastSeq;
+      const page = await this.port.messages({ sender: speaker.sender, token, after, waitSeconds, signal });
+      if (generation !== this.generation || speaker.pending !== this.speaker?.pending) return "stale";
+      if (speaker.pending === true && page.lastSeq < this.lastSeq) return "ok"; // just now it became the customer's
+      this.merge(page, after);
       return "ok";
     } catch (error) {
       if (signal.aborted || generation !== this.generation) return "stale";
@@ -189,16 +206,17 @@ export class ChatClient {
     }
   }
 
-  private merge(page: Page): void {
+  private merge(page: Page, after: number): void {
     if (page.lastSeq < this.lastSeq) {
       // The server's log is shorter than ours: its data was replaced. Start over from what it has.
       this.lastSeq = 0;
       this.update({ messages: [], connection: "new" });
       return;
     }
-    const known = new Set(this.current.messages.map(({ seq }) => seq));
+    const before = after === 0 && page.messages.length > 0 ? [] : this.current.messages;
+    const known = new Set(before.map(({ seq }) => seq));
     const fresh = page.messages.filter(({ seq }) => !known.has(seq));
-    const messages = fresh.length > 0 ? [...this.current.messages, ...fresh].sort((a, b) => a.seq - b.seq) : this.current.messages;
+    const messages = fresh.length > 0 ? [...before, ...fresh].sort((a, b) => a.seq - b.seq) : before;
     this.lastSeq = Math.max(this.lastSeq, ...fresh.map(({ seq }) => seq));
     const logged = new Set(fresh.map(({ clientId }) => clientId));
     // An entry leaves the outbox when the server has taken it *and* the log shows it; one still being sent stays to get its receipt.
@@ -212,7 +230,7 @@ export class ChatClient {
         this.update({ connection: "expired", loading: false });
         return;
       }
-      this.memory.setVisitor(this.identity, null); // this sender's time is over: a new conversation, unsent messages go there
+      this.memory.setSpeaker(this.identity, null); // this sender's time is over: a new conversation, unsent messages go there
       this.lastSeq = 0;
       this.update({ messages: [], renewed: true, connection: "new", loading: false, owner: "bot" });
       return;
@@ -264,6 +282,11 @@ export class ChatClient {
     }
     this.memory.drop(identity, entry.clientId);
     if (generation !== this.generation) return null;
+    if (this.speaker?.pending === true) {
+      // The customer's log from now on, read from its start: usually the visitor's continued, but the server decides.
+      this.memory.setSpeaker(identity, { ...this.speaker, pending: false });
+      this.lastSeq = 0;
+    }
     const logged = this.current.messages.some(({ clientId }) => clientId === entry.clientId);
     // Fetch before the typing indicator ends, so that the answer takes its place.
     const outcome = await this.fetchPage(0);
@@ -282,10 +305,11 @@ export class ChatClient {
 
   private async addressed(entry: OutboxEntry): Promise<SendRequest> {
     const { identity, token: customerToken } = this; // before waiting: the entry goes out for the person who wrote it
-    const visitor = this.visitor ?? (await this.port.createVisitor());
-    this.memory.setVisitor(identity, visitor);
-    const { sender, token } = visitor;
-    return { sender, token: customerToken ?? token, text: entry.text, messageId: entry.clientId };
+    const speaker = this.speaker ?? (await this.port.createVisitor());
+    this.memory.setSpeaker(identity, speaker);
+    const { sender, token } = speaker;
+    const visitorToken = customerToken === null ? null : token;
+    return { sender, token: customerToken ?? token, text: entry.text, messageId: entry.clientId, visitorToken };
   }
 }
 

@@ -16,9 +16,9 @@ import type { ChatState } from "./state.js";
 import { Memory, workingStore } from "./storage.js";
 import { TEXTS } from "./texts.js";
 import { codeWanted, maskCode, queuePosition, timeline } from "./timeline.js";
-import { bannerFor } from "./view/banner.js";
+import { type BannerActions, bannerFor } from "./view/banner.js";
 import * as icons from "./view/icons.js";
-import { type LogActions, renderMessage, renderTyping } from "./view/log.js";
+import { type LogActions, renderGreeting, renderMessage, renderStarters, renderTyping } from "./view/log.js";
 import { base } from "./view/styles/base.js";
 import { cards } from "./view/styles/cards.js";
 import { log } from "./view/styles/log.js";
@@ -134,7 +134,7 @@ export class SuixingChat extends LitElement {
     if (state === null) return nothing;
     return html`<div class="window" role="dialog" aria-labelledby="title" ?hidden=${!this.open} @keydown=${this.pressed}>
       ${this.renderHeader(state)}
-      <div class="banner" role="status">${bannerFor(state, queuePosition(state.messages), this.login)}</div>
+      <div class="banner" role="status">${bannerFor(state, queuePosition(state.messages), this.bannerActions)}</div>
       <div class="log-frame">
         <div id="log" class="log" role="log" aria-live="polite" aria-relevant="additions" aria-label="聊天记录" aria-busy=${state.loading} tabindex="0" @scroll=${this.tail.scrolled}>
           ${this.renderLog(state)}
@@ -172,13 +172,9 @@ export class SuixingChat extends LitElement {
     return html`
       ${more
         ? html`<button type="button" class="earlier" @click=${this.showEarlier}>${TEXTS.earlier}</button>`
-        : html`<div class="message greeting" data-author="bot">
-            <p class="author">${TEXTS.botName}</p>
-            <div class="bubble">${TEXTS.greeting}</div>
-            <p class="safety">${TEXTS.safety}</p>
-          </div>`}
+        : renderGreeting()}
       ${state.loading ? html`<p class="loading">${TEXTS.loading}</p>` : nothing}
-      ${items.length === 0 && !state.loading ? this.renderStarters() : nothing}
+      ${items.length === 0 && !state.loading ? renderStarters(this.actions.ask) : nothing}
       ${repeat(
         shown,
         ({ key }) => key,
@@ -188,30 +184,24 @@ export class SuixingChat extends LitElement {
     `;
   }
 
-  private renderStarters(): TemplateResult {
-    return html`<div class="starters" role="group" aria-label=${TEXTS.startersLabel}>
-      <p aria-hidden="true">${TEXTS.startersLabel}</p>
-      ${TEXTS.starters.map(
-        (question) =>
-          html`<button
-            type="button"
-            @click=${() => {
-              this.say(question);
-              this.focusInside();
-            }}
-          >
-            ${question}
-          </button>`,
-      )}
-    </div>`;
-  }
-
   private readonly login = (): void => {
     this.tell("suixing-login", {});
   };
 
+  private readonly bannerActions: BannerActions = {
+    login: this.login,
+    leaveQueue: () => {
+      void this.client?.leaveQueue();
+      this.focusInside();
+    },
+  };
+
   private readonly actions: LogActions = {
     login: this.login,
+    ask: (question) => {
+      this.say(question);
+      this.focusInside();
+    },
     press: ({ title, payload }) => {
       this.client?.send(payload, { title });
       this.tail.stick();

@@ -31,6 +31,8 @@ export interface SendRequest {
   readonly token: string;
   readonly text: string;
   readonly messageId: string;
+  /** Proves to be the visitor behind the sender, so that their conversation goes on after login. */
+  readonly visitorToken: string | null;
 }
 
 export interface PollRequest {
@@ -41,10 +43,17 @@ export interface PollRequest {
   readonly signal: AbortSignal;
 }
 
+export interface LeaveRequest {
+  readonly sender: string;
+  readonly token: string;
+}
+
 export interface ChatPort {
   createVisitor(): Promise<Visitor>;
   send(request: SendRequest): Promise<void>;
   messages(request: PollRequest): Promise<Page>;
+  /** Waits for a human no longer. */
+  leaveQueue(request: LeaveRequest): Promise<void>;
 }
 
 /** The gateway answers within a few seconds even when Rasa is down; past this the connection is taken as dead. */
@@ -64,22 +73,24 @@ export class HttpChatPort implements ChatPort {
     return parsed(parseVisitor, await this.call("/chat/visitor", { method: "POST" }, TIMEOUT_MS));
   }
 
-  async send({ sender, token, text, messageId }: SendRequest): Promise<void> {
-    await this.call(
-      "/webhooks/rest/webhook",
-      {
-        method: "POST",
-        headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
-        body: JSON.stringify({ sender, message: text, metadata: { message_id: messageId } }),
-      },
-      TIMEOUT_MS,
-    );
+  async send({ sender, token, text, messageId, visitorToken }: SendRequest): Promise<void> {
+    const proof = visitorToken === null ? {} : { visitor_token: visitorToken };
+    await this.post("/webhooks/rest/webhook", token, { sender, message: text, metadata: { message_id: messageId, ...proof } });
+  }
+
+  async leaveQueue({ sender, token }: LeaveRequest): Promise<void> {
+    await this.post("/chat/leave-queue", token, { sender });
   }
 
   async messages({ sender, token, after, waitSeconds, signal }: PollRequest): Promise<Page> {
     const query = new URLSearchParams({ sender, after: String(after), wait: String(waitSeconds) });
     const init = { headers: { Authorization: `Bearer ${token}` }, signal };
     return parsed(parsePage, await this.call(`/chat/messages?${query.toString()}`, init, TIMEOUT_MS + waitSeconds * 1000));
+  }
+
+  private async post(path: string, token: string, body: object): Promise<void> {
+    const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
+    await this.call(path, { method: "POST", headers, body: JSON.stringify(body) }, TIMEOUT_MS);
   }
 
   private async call(path: string, init: RequestInit, timeoutMs: number): Promise<unknown> {

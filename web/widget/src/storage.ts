@@ -40,6 +40,12 @@ export function workingStore(pick: () => Storage): KeyValueStore {
   }
 }
 
+/** The sender under which somebody talks. */
+export interface Speaker extends Visitor {
+  /** A visitor has logged in and said nothing since: the server still keeps their conversation under the visitor's token. */
+  readonly pending?: boolean;
+}
+
 /** A message on its way. One storage key each, so that two tabs never overwrite each other's queue. */
 export interface StoredMessage {
   readonly clientId: string;
@@ -56,26 +62,27 @@ export class Memory {
   constructor(private readonly store: KeyValueStore) {}
 
   /** The sender under which this identity talks. One each: a sender that belonged to one customer is refused to the next. */
-  visitor(identity: string): Visitor | null {
-    return this.read(`${PREFIX}/sender/${identity}`, isVisitor);
+  speaker(identity: string): Speaker | null {
+    return this.read(`${PREFIX}/sender/${identity}`, isSpeaker);
   }
 
-  setVisitor(identity: string, visitor: Visitor | null): void {
-    this.write(`${PREFIX}/sender/${identity}`, visitor);
+  setSpeaker(identity: string, speaker: Speaker | null): void {
+    this.write(`${PREFIX}/sender/${identity}`, speaker);
   }
 
-  /** A visitor has logged in: their conversation and unsent messages become the customer's, unless that one has its own. */
-  adoptVisitor(identity: string): void {
-    const visitor = this.visitor(VISITOR);
-    if (identity === VISITOR || visitor === null || this.visitor(identity) !== null) return;
-    this.setVisitor(identity, visitor);
-    this.setVisitor(VISITOR, null);
+  /** A visitor has logged in: their conversation and unsent messages become the customer's, unless that one has its own (then false). */
+  adoptVisitor(identity: string): boolean {
+    const visitor = this.speaker(VISITOR);
+    if (identity === VISITOR || visitor === null || this.speaker(identity) !== null) return false;
+    this.setSpeaker(identity, { ...visitor, pending: true });
+    this.setSpeaker(VISITOR, null);
     this.setLastRead(identity, this.lastRead(VISITOR));
     this.setLastRead(VISITOR, 0);
     for (const message of this.outbox(VISITOR)) {
       this.keep(identity, message);
       this.drop(VISITOR, message.clientId);
     }
+    return true;
   }
 
   /** The highest sequence number that this person has seen. */
@@ -133,7 +140,7 @@ function hasStrings<K extends string>(value: unknown, keys: readonly K[]): value
   return typeof value === "object" && value !== null && keys.every((key) => typeof (value as Record<string, unknown>)[key] === "string");
 }
 
-const isVisitor = (value: unknown): value is Visitor => hasStrings(value, ["sender", "token"]);
+const isSpeaker = (value: unknown): value is Speaker => hasStrings(value, ["sender", "token"]);
 const isStoredMessage = (value: unknown): value is StoredMessage => hasStrings(value, ["clientId", "text", "title", "createdAt"]);
 
 /** A stable, meaningless name for whose messages these are: the token's subject when it is a JWT, else the token. Only a local partition, never trusted. */

@@ -32,6 +32,7 @@ export const TEXTS = {
 
   bannerQueue: (position: number | null): string =>
     position === null ? "正在排队等人工客服，您可以继续留言。" : `正在排队等人工客服，当前第${position}位，您可以继续留言。`,
+  leaveQueue: "不排了",
   bannerAgent: "人工客服正在和您对话，自动助手已暂停。",
   bannerOffline: "网络已断开，正在重新连接。您发的消息会保存，联网后自动发出。",
   bannerTroubled: "连接不太稳定，正在重试。您的消息不会丢。",

@@ -169,6 +169,20 @@ describe("reading the log", () => {
     expect(server.polls.length).toBe(asked);
   });
 
+  it("can leave the queue, and hears from the log that the bot is back", async () => {
+    const client = widget();
+    client.send("转人工");
+    await pass();
+    server.conversation("v-1", "visitor-1").owner = "queue";
+    server.say("v-1", "visitor-1", { author: "system", text: "排队中" });
+    await pass();
+    expect(client.state.owner).toBe("queue");
+    await Promise.all([client.leaveQueue(), client.leaveQueue(), pass()]);
+    expect(client.state.owner).toBe("bot");
+    expect(client.state.connection).toBe("online");
+    expect(texts(client).slice(-2)).toEqual(["排队中", "好的，先不排了"]);
+  });
+
   it("comes back by itself after the server was away, with growing pauses", async () => {
     const client = widget();
     client.send("你好");

@@ -45,12 +45,13 @@ export class FakeServer {
     }
     const token = (new Headers(init.headers).get("Authorization") ?? "").replace("Bearer ", "");
     if (url.pathname === "/webhooks/rest/webhook") return this.post(JSON.parse(init.body as string) as Body, token, init.signal);
+    if (url.pathname === "/chat/leave-queue") return this.leave((JSON.parse(init.body as string) as Body).sender, token);
     if (url.pathname === "/chat/messages") return this.poll(url.searchParams, token, init.signal);
     return refusal(404, "not_found");
   };
 
   conversation(sender: string, token: string): Conversation {
-    const key = token.startsWith("visitor-") ? sender : `${sender} ${token}`;
+    const key = token.startsWith("visitor-") ? sender : `${sender} ${token}`; // (sender, customer), as in the real one
     const found = this.conversations.get(key) ?? { messages: [], owner: "bot" as const, answered: new Set<string>() };
     this.conversations.set(key, found);
     return found;
@@ -64,6 +65,15 @@ export class FakeServer {
     });
   }
 
+  /** The first message after login takes the visitor's conversation over, if the visitor's token proves who it was. */
+  private adopt(sender: string, token: string, visitorToken: string | undefined): void {
+    const anonymous = this.conversations.get(sender);
+    if (token.startsWith("visitor-") || anonymous === undefined || visitorToken !== sender.replace("v-", "visitor-")) return;
+    if (this.conversations.has(`${sender} ${token}`)) return;
+    this.conversations.set(`${sender} ${token}`, anonymous);
+    this.conversations.delete(sender);
+  }
+
   private async post({ sender, message, metadata }: Body, token: string, signal: AbortSignal | null | undefined): Promise<Response> {
     this.posts.push({ sender, token, text: message, messageId: metadata.message_id });
     const fault = this.postFaults.shift();
@@ -71,6 +81,7 @@ export class FakeServer {
     if (fault === "cut before") throw new TypeError("network");
     if (fault === "silent") return never(signal);
     if (typeof fault === "number") return refusal(fault, fault === 413 ? "message_too_long" : "trouble", fault === 429 ? "7" : undefined);
+    this.adopt(sender, token, metadata.visitor_token);
     const conversation = this.conversation(sender, token);
     if (!conversation.answered.has(metadata.message_id)) {
       conversation.answered.add(metadata.message_id);
@@ -79,6 +90,14 @@ export class FakeServer {
     }
     if (fault === "cut after") throw new TypeError("network");
     return json(200, []);
+  }
+
+  private leave(sender: string, token: string): Response {
+    const conversation = this.conversation(sender, token);
+    if (conversation.owner !== "queue") return refusal(409, "not_in_queue");
+    conversation.owner = "bot";
+    this.say(sender, token, { author: "system", text: "好的，先不排了" });
+    return json(200, { messages: conversation.messages, last_seq: conversation.messages.length, owner: "bot" });
   }
 
   private async poll(query: URLSearchParams, token: string, signal: AbortSignal | null | undefined): Promise<Response> {
@@ -116,7 +135,7 @@ export class FakeServer {
 interface Body {
   readonly sender: string;
   readonly message: string;
-  readonly metadata: { readonly message_id: string };
+  readonly metadata: { readonly message_id: string; readonly visitor_token?: string };
 }
 
 function json(status: number, body: unknown): Response {

@@ -14,12 +14,41 @@ describe("who is talking", () => {
       ["v-1", "visitor-1"],
       ["v-1", "token-a"],
     ]);
+    expect(texts(client)).toEqual(["没登录时问的", "收到：没登录时问的", "登录后问的", "收到：登录后问的"]);
     client.setToken(null);
     await pass();
     expect(texts(client)).toEqual([]);
     client.send("又没登录");
     await pass();
     expect(server.posts.at(-1)).toMatchObject({ sender: "v-2", token: "visitor-2" });
+  });
+
+  it("still hears the human who answers the visitor between login and the next message, over a reload too", async () => {
+    const client = widget();
+    client.send("转人工");
+    await pass();
+    client.setToken("token-a");
+    server.say("v-1", "visitor-1", { author: "agent", text: "来了" });
+    await pass(2_000);
+    expect(texts(client).at(-1)).toBe("来了");
+    client.close();
+    const after = widget("token-a");
+    await pass();
+    expect(texts(after).at(-1)).toBe("来了");
+    after.send("我的账单");
+    await pass(2_000);
+    expect(texts(after)).toEqual(["转人工", "收到：转人工", "来了", "我的账单", "收到：我的账单"]);
+  });
+
+  it("shows the customer's new conversation when the server does not continue the visitor's", async () => {
+    const client = widget();
+    client.send("没登录时问的");
+    await pass();
+    server.conversations.delete("v-1");
+    client.setToken("token-a");
+    client.send("登录后问的");
+    await pass(2_000);
+    expect(texts(client)).toEqual(["登录后问的", "收到：登录后问的"]);
   });
 
   it("uses one sender for each customer", async () => {

@@ -6,15 +6,22 @@ import type { Content } from "../cards/parts.js";
 import type { ChatState } from "../state.js";
 import { TEXTS } from "../texts.js";
 
-function line(tone: "info" | "warn", text: string): Content {
-  return html`<p data-tone=${tone}>${text}</p>`;
+export interface BannerActions {
+  readonly login: () => void;
+  readonly leaveQueue: () => void;
 }
 
-export function bannerFor(state: ChatState, position: number | null, login: () => void): Content {
-  if (state.connection === "expired") return html`<p data-tone="warn">${TEXTS.bannerExpired}<button type="button" class="link" @click=${login}>${TEXTS.login}</button></p>`;
+function line(tone: "info" | "warn", text: string, action: Content = nothing): Content {
+  return html`<p data-tone=${tone}><span>${text}</span>${action}</p>`;
+}
+
+export function bannerFor(state: ChatState, position: number | null, actions: BannerActions): Content {
+  if (state.connection === "expired") {
+    return line("warn", TEXTS.bannerExpired, html`<button type="button" class="link" @click=${actions.login}>${TEXTS.login}</button>`);
+  }
   if (state.connection === "offline") return line("warn", TEXTS.bannerOffline);
   if (state.connection === "troubled") return line("warn", TEXTS.bannerTroubled);
   if (state.owner === "agent") return line("info", TEXTS.bannerAgent);
-  if (state.owner === "queue") return line("info", TEXTS.bannerQueue(position));
+  if (state.owner === "queue") return line("info", TEXTS.bannerQueue(position), html`<button type="button" class="link" @click=${actions.leaveQueue}>${TEXTS.leaveQueue}</button>`);
   return state.renewed ? line("info", TEXTS.bannerRenewed) : nothing;
 }

@@ -10,6 +10,7 @@ import { type Shown, distinct, pieces } from "../timeline.js";
 import type { Author, Button } from "../wire.js";
 
 export interface LogActions {
+  readonly ask: (question: string) => void;
   readonly press: (button: Button) => void;
   readonly login: () => void;
   readonly code: (code: string) => void;
@@ -91,4 +92,30 @@ export function renderMessage(item: Shown, actions: LogActions): TemplateResult 
 
 export function renderTyping(): TemplateResult {
   return html`<div class="message typing" data-author="bot"><div class="bubble"><span class="hidden">${TEXTS.typing}</span><i></i><i></i><i></i></div></div>`;
+}
+
+/** The first words of every conversation: an automatic assistant, a human one step away, no passwords. */
+export function renderGreeting(): TemplateResult {
+  return html`<div class="message greeting" data-author="bot">
+    <p class="author">${TEXTS.botName}</p>
+    <div class="bubble">${TEXTS.greeting}</div>
+    <p class="safety">${TEXTS.safety}</p>
+  </div>`;
+}
+
+export function renderStarters(ask: (question: string) => void): TemplateResult {
+  return html`<div class="starters" role="group" aria-label=${TEXTS.startersLabel}>
+    <p aria-hidden="true">${TEXTS.startersLabel}</p>
+    ${TEXTS.starters.map(
+      (question) =>
+        html`<button
+          type="button"
+          @click=${() => {
+            ask(question);
+          }}
+        >
+          ${question}
+        </button>`,
+    )}
+  </div>`;
 }
