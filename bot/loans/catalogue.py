@@ -113,8 +113,16 @@ def _product(entry: Any, place: str, problems: list[str]) -> Product | None:
     if cost > MAX_ALL_IN:
         problems.append(f"{place}: all-in annual cost {_percent(cost)} exceeds {_percent(MAX_ALL_IN)}")
     return Product(
-        entry["code"], entry["name"], entry["category"], entry["method"], low, high, max_rate, penalty, cost.quantize(Decimal("1e-9"))
-    )  # fmt: skip
+        code=entry["code"],
+        name=entry["name"],
+        category=entry["category"],
+        method=entry["method"],
+        min_term=entry["min_term"],
+        max_term=entry["max_term"],
+        max_rate=max_rate,
+        penalty_daily_rate=penalty,
+        all_in_cost=cost.quantize(Decimal("1e-9")),
+    )
 
 
 def worst_cost(method: Method, rate: Decimal, min_term: int, max_term: int) -> Decimal:

@@ -337,9 +337,9 @@ class Payment:
 
 @dataclass(frozen=True)
 class DoubleDebit:
-    """One instalment that settled debits paid more than once. ``surplus`` is what was taken too much.
+    """One instalment that settled debits paid more than once. ``surplus`` is what was taken too much, by ``surplus_payment_no``.
 
-    ``payment_nos`` in the order they were taken; ``refund_no`` is set once the surplus is on its way back.
+    ``payment_nos`` in the order they were taken; ``refund_no`` is set once the surplus is on its way back (``refund_payment``).
     """
 
     contract_no: str
@@ -348,6 +348,7 @@ class DoubleDebit:
     amount_each: Fen
     taken_at: tuple[datetime, ...]
     surplus: Fen
+    surplus_payment_no: str
     refund_no: str | None
 
 

@@ -1,0 +1,132 @@
+"""Payments: created → processing → settled | failed. A payment counts from the day it was made, whenever the bank confirms it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from bot.core.money import Fen
+from bot.loans.allocation import allocate, claims
+from bot.loans.errors import AmountExceedsOwed, NothingOwed, PaymentInProgress, PaymentNotFound, PaymentResolved
+from bot.loans.models import PaymentRow, PaymentTargetRow
+from bot.loans.port import InstalmentRef, PaymentKind
+from bot.loans.posting import Posting
+from bot.loans.unit import Unit, check_amount
+
+
+class PaymentService:
+    """Commands on payments."""
+
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
+        self.posting = Posting(unit)
+
+    def create(self, customer_id: str, amount: Fen, *, key: str, contract_nos: Sequence[str] | None = None) -> PaymentRow:
+        """The borrower pays by themselves; errors as in ``LoanBackend.create_payment``."""
+        unit, operation = self.unit, "create_payment"
+        parameters = {
+            "customer_id": customer_id,
+            "amount": amount,
+            "contract_nos": None if contract_nos is None else sorted(contract_nos),
+        }
+        unit.lock(customer_id)
+        earlier = unit.earlier_result(key, operation, parameters)
+        if earlier is not None:
+            return self._payment(earlier)
+        check_amount(amount)
+        owed = claims(unit.open_books(customer_id, contract_nos), unit.clock.today())
+        if not owed:
+            raise NothingOwed(f"{customer_id} owes nothing")
+        lines, left_over = allocate(amount, owed)
+        if left_over:
+            raise AmountExceedsOwed(f"{amount} is {left_over} more than is owed", owed=amount - left_over)
+        refs = list(dict.fromkeys(InstalmentRef(line.contract_no, line.instalment) for line in lines))
+        busy = unit.repository.processing_for(refs)
+        if busy:
+            raise PaymentInProgress("a payment for the same instalments is processing", payment_nos=busy)
+        payment = self.record(customer_id, amount, refs, kind="own")
+        unit.remember(key, operation, parameters, payment.payment_no)
+        return payment
+
+    def record(
+        self, customer_id: str, amount: Fen, refs: Sequence[InstalmentRef], *, kind: PaymentKind, number: str | None = None
+    ) -> PaymentRow:
+        """Notes a payment that is already on its way, as another front end or the bank reports it.
+
+        Nothing is blocked here: the money has left, so it must be on record. ``number`` is given when the reporter has one.
+        """
+        check_amount(amount)
+        unit = self.unit
+        payment = PaymentRow(
+            payment_no=number or unit.new_number("P"),
+            customer_id=customer_id,
+            kind=kind,
+            amount=amount,
+            status="processing",
+            created_at=unit.clock.now(),
+            value_on=unit.clock.today(),
+            applied=0,
+            refunded=0,
+        )
+        unit.session.add(payment)
+        unit.session.flush()
+        for ref in refs:
+            unit.session.add(
+                PaymentTargetRow(payment_no=payment.payment_no, contract_no=ref.contract_no, instalment=ref.instalment)
+            )
+        unit.session.flush()
+        return payment
+
+    def settle(self, payment_no: str) -> PaymentRow:
+        """The bank confirms: the money is allocated as of the day it was paid. Repeating it changes nothing.
+
+        What the instalments no longer need is refunded; of an auto-debit it stays in ``unapplied`` as a double debit until
+        ``refund_payment``. Raises ``PaymentNotFound``, ``PaymentResolved`` (it failed before).
+        """
+        payment = self._locked(payment_no)
+        if payment.status == "settled":
+            return payment
+        self._must_be_open(payment)
+        self.posting.receive(payment, payment.value_on)
+        self.finish(payment, payment.value_on)
+        return payment
+
+    def finish(self, payment: PaymentRow, value_on: date) -> None:
+        """Uses received money and closes the payment."""
+        refs = self.unit.repository.targets([payment.payment_no]).get(payment.payment_no, [])
+        left_over = self.posting.apply(payment, refs, value_on)
+        payment.status, payment.resolved_at = "settled", self.unit.clock.now()
+        if left_over and payment.kind != "auto_debit":
+            self.posting.refund_left_over(payment, left_over, "left_over")
+        self.unit.session.flush()
+
+    def fail(self, payment_no: str, result_code: str) -> PaymentRow:
+        """The bank refuses: no money moved. Repeating it changes nothing. Raises ``PaymentNotFound``, ``PaymentResolved``."""
+        payment = self._locked(payment_no)
+        if payment.status == "failed" and payment.result_code == result_code:
+            return payment
+        self._must_be_open(payment)
+        payment.status, payment.result_code, payment.resolved_at = "failed", result_code, self.unit.clock.now()
+        self.unit.session.flush()
+        return payment
+
+    def mark_informed(self, payment_no: str) -> None:
+        """The borrower was told how the payment ended (ends a system-caused period, product §3 b)."""
+        payment = self._locked(payment_no)
+        payment.informed_at = payment.informed_at or self.unit.clock.now()
+        self.unit.session.flush()
+
+    def _must_be_open(self, payment: PaymentRow) -> None:
+        if payment.resolved_at is not None:
+            raise PaymentResolved(f"{payment.payment_no} is {payment.status}", status=payment.status)
+
+    def _payment(self, payment_no: str) -> PaymentRow:
+        payment = self.unit.repository.payment(payment_no)
+        if payment is None:
+            raise PaymentNotFound(f"no payment {payment_no}")
+        return payment
+
+    def _locked(self, payment_no: str) -> PaymentRow:
+        payment = self._payment(payment_no)
+        self.unit.lock(payment.customer_id)
+        return payment

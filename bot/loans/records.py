@@ -1,0 +1,110 @@
+"""Facts noted as they happen, evidence later: mandates, incidents, notices, credit authorisations and inquiries."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.loans.errors import InstalmentNotFound
+from bot.loans.models import CreditAuthorisationRow, CreditInquiryRow, IncidentRow, MandateRow, NoticeRow
+from bot.loans.port import Delivery, IncidentChannel, InstalmentRef
+from bot.loans.unit import Unit
+
+
+class RecordService:
+    """Notes facts; nothing here moves money."""
+
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
+
+    def sign_mandate(self, customer_id: str) -> MandateRow:
+        """The borrower allows auto-debit from the card on file; an earlier mandate ends."""
+        unit, now = self.unit, self.unit.clock.now()
+        customer = unit.lock(customer_id)
+        for row in unit.repository.mandates(customer_id):
+            row.revoked_at = row.revoked_at or now
+        unit.session.flush()
+        mandate = MandateRow(
+            mandate_no=unit.new_number("M"),
+            customer_id=customer_id,
+            bank_name=customer.bank_name,
+            card_tail=customer.card_tail,
+            signed_at=now,
+        )
+        unit.session.add(mandate)
+        unit.session.flush()
+        return mandate
+
+    def declare_incident(
+        self, channel: IncidentChannel, starts_at: datetime, summary: str, *, confirmed_by: str | None
+    ) -> IncidentRow:
+        """A disturbance that lasts until ``end_incident``; ``confirmed`` when somebody confirms it (their id), else ``suspected``."""
+        row = IncidentRow(
+            incident_no=self.unit.new_number("I"),
+            channel=channel,
+            status="confirmed" if confirmed_by else "suspected",
+            starts_at=starts_at,
+            confirmed_by=confirmed_by,
+            summary=summary,
+        )
+        self.unit.session.add(row)
+        self.unit.session.flush()
+        return row
+
+    def end_incident(self, incident: IncidentRow) -> None:
+        """The channel works again from now on."""
+        incident.ends_at = incident.ends_at or self.unit.clock.now()
+        self.unit.session.flush()
+
+    def note_notice(self, ref: InstalmentRef, kind: str, channel: str, delivery: Delivery) -> NoticeRow:
+        """A message sent now about an instalment, and what became of it. Raises ``ContractNotFound``, ``InstalmentNotFound``."""
+        unit, now = self.unit, self.unit.clock.now()
+        contract = unit.any_contract(ref.contract_no)
+        if unit.repository.instalment(ref.contract_no, ref.instalment) is None:
+            raise InstalmentNotFound(f"{ref.contract_no} has no instalment {ref.instalment}")
+        row = NoticeRow(
+            customer_id=contract.customer_id,
+            contract_no=ref.contract_no,
+            instalment=ref.instalment,
+            kind=kind,
+            channel=channel,
+            sent_at=now,
+            delivery=delivery,
+            delivered_at=now if delivery == "delivered" else None,
+        )
+        unit.session.add(row)
+        unit.session.flush()
+        return row
+
+    def give_authorisation(self, customer_id: str, funding_party: str) -> CreditAuthorisationRow:
+        """The customer allows queries of the credit bureau for ``funding_party``."""
+        unit = self.unit
+        unit.customer(customer_id)
+        row = CreditAuthorisationRow(
+            authorisation_no=unit.new_number("CA"),
+            customer_id=customer_id,
+            funding_party=funding_party,
+            given_at=unit.clock.now(),
+        )
+        unit.session.add(row)
+        unit.session.flush()
+        return row
+
+    def revoke_authorisation(self, authorisation: CreditAuthorisationRow) -> None:
+        """No query may be made under it from now on."""
+        authorisation.revoked_at = authorisation.revoked_at or self.unit.clock.now()
+        self.unit.session.flush()
+
+    def note_inquiry(self, authorisation: CreditAuthorisationRow, purpose: str) -> CreditInquiryRow:
+        """A query made now. Raises ``ValueError`` under a revoked authorisation: without one nothing is queried (product §1)."""
+        if authorisation.revoked_at is not None:
+            raise ValueError(f"{authorisation.authorisation_no} is revoked")
+        row = CreditInquiryRow(
+            inquiry_no=self.unit.new_number("CI"),
+            customer_id=authorisation.customer_id,
+            authorisation_no=authorisation.authorisation_no,
+            purpose=purpose,
+            made_at=self.unit.clock.now(),
+        )
+        self.unit.session.add(row)
+        self.unit.session.flush()
+        return row

@@ -1,0 +1,261 @@
+"""All SQL of the loan books. Methods return rows or pure values; deciding is the services' work."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime
+from typing import cast
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from bot.loans import models as m
+from bot.loans.port import Component, InstalmentRef, ProductCode
+from bot.loans.position import Book, Hold, Posted
+from bot.loans.schedule import PlannedInstalment
+
+COMPONENT_ACCOUNTS: dict[str, Component] = {
+    "principal": "principal",
+    "interest_income": "interest",
+    "fee_income": "fee",
+    "penalty_income": "penalty",
+}
+"""The account that is credited when a part of an instalment is paid."""
+
+
+class LoanRepository:
+    """Reads and locks; rows are added through the session by the services."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    # --- customers -----------------------------------------------------------------------------------------------------
+
+    def customer(self, customer_id: str) -> m.CustomerRow | None:
+        return self.session.get(m.CustomerRow, customer_id)
+
+    def lock_customer(self, customer_id: str) -> m.CustomerRow | None:
+        """Takes the row lock that makes one customer's money commands run one after the other (SQLite locks the database)."""
+        return self.session.scalar(select(m.CustomerRow).where(m.CustomerRow.customer_id == customer_id).with_for_update())
+
+    def customer_by_phone(self, phone: str) -> m.CustomerRow | None:
+        return self.session.scalar(select(m.CustomerRow).where(m.CustomerRow.phone == phone))
+
+    def any_customer(self) -> bool:
+        return self.session.scalar(select(m.CustomerRow.customer_id).limit(1)) is not None
+
+    def credit_line(self, customer_id: str) -> m.CreditLineRow | None:
+        return self.session.get(m.CreditLineRow, customer_id)
+
+    def credit_line_changes(self, customer_id: str) -> Sequence[m.CreditLineChangeRow]:
+        row = m.CreditLineChangeRow
+        return self.session.scalars(
+            select(row).where(row.customer_id == customer_id).order_by(row.at.desc(), row.id.desc())
+        ).all()
+
+    def unpaid_principal(self, customer_id: str) -> int:
+        """分 of principal that all contracts of the customer still owe."""
+        unpaid = func.coalesce(func.sum(m.InstalmentRow.principal - m.InstalmentRow.paid_principal), 0)
+        query = select(unpaid).join(m.ContractRow).where(m.ContractRow.customer_id == customer_id)
+        return int(self.session.scalar(query) or 0)
+
+    def applications(self, customer_id: str) -> Sequence[m.ApplicationRow]:
+        row = m.ApplicationRow
+        return self.session.scalars(select(row).where(row.customer_id == customer_id).order_by(row.applied_at.desc())).all()
+
+    def application(self, application_no: str) -> m.ApplicationRow | None:
+        return self.session.get(m.ApplicationRow, application_no)
+
+    def authorisations(self, customer_id: str) -> Sequence[m.CreditAuthorisationRow]:
+        row = m.CreditAuthorisationRow
+        return self.session.scalars(select(row).where(row.customer_id == customer_id).order_by(row.given_at.desc())).all()
+
+    def inquiries(self, customer_id: str) -> Sequence[tuple[m.CreditInquiryRow, m.CreditAuthorisationRow]]:
+        row, under = m.CreditInquiryRow, m.CreditAuthorisationRow
+        query = select(row, under).join(under).where(row.customer_id == customer_id).order_by(row.made_at.desc())
+        return [(inquiry, authorisation) for inquiry, authorisation in self.session.execute(query)]
+
+    # --- products and contracts --------------------------------------------------------------------------------------------
+
+    def products(self) -> dict[str, m.ProductRow]:
+        return {row.code: row for row in self.session.scalars(select(m.ProductRow))}
+
+    def contract(self, contract_no: str) -> m.ContractRow | None:
+        return self.session.get(m.ContractRow, contract_no)
+
+    def contracts(self, customer_id: str, *, include_settled: bool) -> Sequence[m.ContractRow]:
+        row = m.ContractRow
+        query = select(row).where(row.customer_id == customer_id).order_by(row.contract_no)
+        if not include_settled:
+            query = query.where(row.settled_on.is_(None))
+        return self.session.scalars(query).all()
+
+    def instalments(self, contract_nos: Collection[str]) -> Sequence[m.InstalmentRow]:
+        row = m.InstalmentRow
+        query = select(row).where(row.contract_no.in_(contract_nos)).order_by(row.contract_no, row.number)
+        return self.session.scalars(query).all()
+
+    def instalment(self, contract_no: str, number: int) -> m.InstalmentRow | None:
+        return self.session.get(m.InstalmentRow, (contract_no, number))
+
+    def unsettled_due_by(self, day: date) -> Sequence[m.InstalmentRow]:
+        """Unsettled instalments due on or before ``day``, oldest first."""
+        row = m.InstalmentRow
+        query = select(row).where(row.settled_on.is_(None), row.due_on <= day)
+        return self.session.scalars(query.order_by(row.due_on, row.contract_no, row.number)).all()
+
+    def disbursements(self, customer_id: str) -> Sequence[tuple[m.DisbursementRow, m.ContractRow]]:
+        row, contract = m.DisbursementRow, m.ContractRow
+        query = select(row, contract).join(contract).where(contract.customer_id == customer_id)
+        return [(paid, of) for paid, of in self.session.execute(query.order_by(row.requested_at.desc(), row.id.desc()))]
+
+    def books(self, contracts: Iterable[m.ContractRow]) -> list[Book]:
+        """The contracts with their plans, postings and holds: three queries, whatever their number."""
+        rows = list(contracts)
+        numbers = [row.contract_no for row in rows]
+        plans: dict[str, list[PlannedInstalment]] = defaultdict(list)
+        for item in self.instalments(numbers):
+            plan = PlannedInstalment(item.number, item.starts_on, item.due_on, item.principal, item.interest, item.fee)
+            plans[item.contract_no].append(plan)
+        posted = self._posted(numbers)
+        holds: dict[str, list[Hold]] = defaultdict(list)
+        for hold in self.session.scalars(select(m.AccrualHoldRow).where(m.AccrualHoldRow.contract_no.in_(numbers))):
+            holds[hold.contract_no].append(Hold(hold.instalment, hold.held_on, hold.released_on))
+        return [
+            Book(
+                contract_no=row.contract_no,
+                customer_id=row.customer_id,
+                product=cast(ProductCode, row.product_code),
+                penalty_daily_rate=row.penalty_daily_rate,
+                daily_rate=row.rate if row.product_code == "KD" else None,
+                plan=tuple(plans[row.contract_no]),
+                posted=tuple(posted[row.contract_no]),
+                holds=tuple(holds[row.contract_no]),
+            )
+            for row in rows
+        ]
+
+    def _posted(self, contract_nos: Collection[str]) -> dict[str, list[Posted]]:
+        """What the ledger says was paid, waived, refunded or reversed on the instalments of these contracts."""
+        entry, head = m.LedgerEntryRow, m.LedgerTransactionRow
+        query = (
+            select(entry.contract_no, entry.instalment, entry.debit, entry.credit, entry.amount, head.value_on)
+            .join(head)
+            .where(entry.contract_no.in_(contract_nos), head.kind != "drawdown")
+            .order_by(entry.id)
+        )
+        found: dict[str, list[Posted]] = defaultdict(list)
+        for contract_no, instalment, debit, credit, amount, value_on in self.session.execute(query):
+            if contract_no is None or instalment is None:  # excluded by the query; this tells the type checker
+                continue
+            if credit in COMPONENT_ACCOUNTS:
+                component, signed, other = COMPONENT_ACCOUNTS[credit], amount, debit
+            else:
+                component, signed, other = COMPONENT_ACCOUNTS[debit], -amount, credit
+            found[contract_no].append(Posted(value_on, instalment, component, signed, waived=other == "waiver_expense"))
+        return found
+
+    # --- payments ------------------------------------------------------------------------------------------------------------
+
+    def payment(self, payment_no: str) -> m.PaymentRow | None:
+        return self.session.get(m.PaymentRow, payment_no)
+
+    def payments(self, customer_id: str) -> Sequence[m.PaymentRow]:
+        row = m.PaymentRow
+        query = select(row).where(row.customer_id == customer_id).order_by(row.created_at.desc(), row.payment_no.desc())
+        return self.session.scalars(query).all()
+
+    def targets(self, payment_nos: Collection[str]) -> dict[str, list[InstalmentRef]]:
+        row = m.PaymentTargetRow
+        query = select(row).where(row.payment_no.in_(payment_nos)).order_by(row.contract_no, row.instalment)
+        found: dict[str, list[InstalmentRef]] = defaultdict(list)
+        for target in self.session.scalars(query):
+            found[target.payment_no].append(InstalmentRef(target.contract_no, target.instalment))
+        return found
+
+    def processing_for(self, refs: Collection[InstalmentRef]) -> list[str]:
+        """Numbers of the payments under way that are meant for one of ``refs``."""
+        if not refs:
+            return []
+        row, target = m.PaymentRow, m.PaymentTargetRow
+        wanted: list[ColumnElement[bool]] = [
+            and_(target.contract_no == ref.contract_no, target.instalment == ref.instalment) for ref in refs
+        ]
+        query = select(row.payment_no).join(target).where(row.status.in_(("created", "processing")), or_(*wanted))
+        return list(self.session.scalars(query.distinct().order_by(row.payment_no)))
+
+    def refunds(self, customer_id: str) -> Sequence[m.RefundRow]:
+        row = m.RefundRow
+        query = select(row).where(row.customer_id == customer_id).order_by(row.created_at.desc(), row.refund_no.desc())
+        return self.session.scalars(query).all()
+
+    def refund(self, refund_no: str) -> m.RefundRow | None:
+        return self.session.get(m.RefundRow, refund_no)
+
+    def receipt(self, receipt_no: str) -> m.ReceiptRow | None:
+        return self.session.get(m.ReceiptRow, receipt_no)
+
+    def scheduled(self, scheduled_no: str) -> m.ScheduledRepaymentRow | None:
+        return self.session.get(m.ScheduledRepaymentRow, scheduled_no)
+
+    def scheduled_repayments(self, customer_id: str) -> Sequence[m.ScheduledRepaymentRow]:
+        row = m.ScheduledRepaymentRow
+        query = select(row).where(row.customer_id == customer_id).order_by(row.created_at.desc(), row.scheduled_no.desc())
+        return self.session.scalars(query).all()
+
+    def live_schedule(self, contract_no: str, instalment: int) -> m.ScheduledRepaymentRow | None:
+        """The scheduled repayment of this instalment that is waiting or taken."""
+        row = m.ScheduledRepaymentRow
+        query = select(row).where(row.contract_no == contract_no, row.instalment == instalment)
+        return self.session.scalar(query.where(row.status.in_(("scheduled", "taken"))))
+
+    def schedules_to_take(self, day: date) -> Sequence[m.ScheduledRepaymentRow]:
+        row = m.ScheduledRepaymentRow
+        query = select(row).where(row.status == "scheduled", row.execute_on <= day).order_by(row.execute_on, row.scheduled_no)
+        return self.session.scalars(query).all()
+
+    def schedules_to_post(self, day: date) -> Sequence[m.ScheduledRepaymentRow]:
+        row = m.ScheduledRepaymentRow
+        query = select(row).where(row.status == "taken", row.posts_on <= day).order_by(row.posts_on, row.scheduled_no)
+        return self.session.scalars(query).all()
+
+    # --- evidence ------------------------------------------------------------------------------------------------------------
+
+    def mandates(self, customer_id: str) -> Sequence[m.MandateRow]:
+        row = m.MandateRow
+        return self.session.scalars(select(row).where(row.customer_id == customer_id).order_by(row.signed_at.desc())).all()
+
+    def debit_attempts(self, customer_id: str, contract_no: str | None, instalment: int | None) -> Sequence[m.DebitAttemptRow]:
+        row = m.DebitAttemptRow
+        query = select(row).where(row.customer_id == customer_id).order_by(row.attempted_at, row.id)
+        if contract_no is not None:
+            query = query.where(row.contract_no == contract_no)
+        if instalment is not None:
+            query = query.where(row.instalment == instalment)
+        return self.session.scalars(query).all()
+
+    def incidents(self, first: datetime, end: datetime, channels: Collection[str] | None) -> Sequence[m.IncidentRow]:
+        """Those that touch the time from ``first`` up to ``end``."""
+        row = m.IncidentRow
+        query = select(row).where(row.starts_at < end, or_(row.ends_at.is_(None), row.ends_at >= first))
+        if channels is not None:
+            query = query.where(row.channel.in_(channels))
+        return self.session.scalars(query.order_by(row.starts_at)).all()
+
+    def notices(self, customer_id: str, contract_no: str | None, instalment: int | None) -> Sequence[m.NoticeRow]:
+        row = m.NoticeRow
+        query = select(row).where(row.customer_id == customer_id).order_by(row.sent_at, row.id)
+        if contract_no is not None:
+            query = query.where(row.contract_no == contract_no)
+        if instalment is not None:
+            query = query.where(row.instalment == instalment)
+        return self.session.scalars(query).all()
+
+    def holds(self, contract_no: str, instalment: int) -> Sequence[m.AccrualHoldRow]:
+        row = m.AccrualHoldRow
+        query = select(row).where(row.contract_no == contract_no, row.instalment == instalment)
+        return self.session.scalars(query.order_by(row.held_on, row.id)).all()
+
+    def idempotency_key(self, key: str) -> m.IdempotencyKeyRow | None:
+        return self.session.get(m.IdempotencyKeyRow, key)

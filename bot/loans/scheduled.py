@@ -1,0 +1,160 @@
+"""Scheduled repayment (预约还款, product §1 fact 4): taken on the chosen day, posted to the contract on the due date."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from bot.loans.codes import SUCCESS
+from bot.loans.debits import DebitChannel, DebitRequest
+from bot.loans.errors import NotCancellable, NotSchedulable, ScheduledNotFound
+from bot.loans.models import ScheduledRepaymentRow
+from bot.loans.payments import PaymentService
+from bot.loans.port import InstalmentRef, ScheduleReason, ScheduleWindow
+from bot.loans.position import Position, positions
+from bot.loans.unit import Unit
+
+OPENS_DAYS_BEFORE_DUE = 10
+
+
+class ScheduledRepaymentService:
+    """Window, scheduling, cancelling, and the two daily runs."""
+
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
+        self.payments = PaymentService(unit)
+
+    def window(self, customer_id: str, contract_no: str) -> ScheduleWindow:
+        """Whether and when the current instalment may be scheduled. Raises ``ContractNotFound``."""
+        unit = self.unit
+        contract = unit.own_contract(customer_id, contract_no)
+        today = unit.clock.today()
+        stand = positions(unit.repository.books([contract])[0], today)
+        current = next((position for position in stand if not position.settled), None)
+        if current is None:
+            return ScheduleWindow(contract_no, 0, 0, None, None, None, None, eligible=False, reason="settled")
+        opens_on = current.due_on - timedelta(days=OPENS_DAYS_BEFORE_DUE)
+        reason = self._refusal(contract_no, current, opens_on, today)
+        return ScheduleWindow(
+            contract_no=contract_no,
+            instalment=current.number,
+            amount=current.total_at_due,
+            due_on=current.due_on,
+            opens_on=opens_on,
+            first_day=max(today, opens_on),
+            last_day=max(today, current.due_on),
+            eligible=reason is None,
+            reason=reason,
+        )
+
+    def _refusal(self, contract_no: str, current: Position, opens_on: date, today: date) -> ScheduleReason | None:
+        repository = self.unit.repository
+        if current.due_on < today:
+            return "overdue"
+        if repository.live_schedule(contract_no, current.number) is not None:
+            return "already_scheduled"
+        if repository.processing_for([InstalmentRef(contract_no, current.number)]):
+            return "payment_processing"
+        return "too_early" if today < opens_on else None
+
+    def schedule(self, customer_id: str, contract_no: str, execute_on: date, *, key: str) -> ScheduledRepaymentRow:
+        """Errors as in ``LoanBackend.schedule_repayment``."""
+        unit, operation = self.unit, "schedule_repayment"
+        parameters = {"customer_id": customer_id, "contract_no": contract_no, "execute_on": execute_on.isoformat()}
+        unit.lock(customer_id)
+        earlier = unit.earlier_result(key, operation, parameters)
+        if earlier is not None:
+            return self._scheduled(earlier)
+        window = self.window(customer_id, contract_no)
+        if not window.eligible or window.first_day is None or window.last_day is None or window.due_on is None:
+            raise _not_schedulable(window, window.reason)
+        if not window.first_day <= execute_on <= window.last_day:
+            raise _not_schedulable(window, "outside_window")
+        row = ScheduledRepaymentRow(
+            scheduled_no=unit.new_number("S"),
+            customer_id=customer_id,
+            contract_no=contract_no,
+            instalment=window.instalment,
+            amount=window.amount,
+            execute_on=execute_on,
+            posts_on=window.due_on,
+            status="scheduled",
+            created_at=unit.clock.now(),
+        )
+        unit.session.add(row)
+        unit.remember(key, operation, parameters, row.scheduled_no)
+        return row
+
+    def cancel(self, customer_id: str, scheduled_no: str, *, key: str) -> ScheduledRepaymentRow:
+        """Errors as in ``LoanBackend.cancel_scheduled_repayment``."""
+        unit, operation = self.unit, "cancel_scheduled_repayment"
+        parameters = {"customer_id": customer_id, "scheduled_no": scheduled_no}
+        unit.lock(customer_id)
+        if unit.earlier_result(key, operation, parameters) is not None:
+            return self._scheduled(scheduled_no)
+        row = self._scheduled(scheduled_no)
+        if row.customer_id != customer_id:
+            raise ScheduledNotFound(f"no scheduled repayment {scheduled_no} of {customer_id}")
+        if row.status != "scheduled":
+            raise NotCancellable(f"{scheduled_no} is {row.status}", status=row.status)
+        row.status = "cancelled"
+        unit.remember(key, operation, parameters, scheduled_no)
+        return row
+
+    def take_due(self, channel: DebitChannel) -> Sequence[ScheduledRepaymentRow]:
+        """Takes the money of everything planned for today or earlier; a schedule whose instalment was paid meanwhile ends."""
+        rows = self.unit.repository.schedules_to_take(self.unit.clock.today())
+        for row in rows:
+            self._take(row, channel)
+        return rows
+
+    def _take(self, row: ScheduledRepaymentRow, channel: DebitChannel) -> None:
+        unit = self.unit
+        unit.lock(row.customer_id)
+        instalment = unit.repository.instalment(row.contract_no, row.instalment)
+        if instalment is None or instalment.settled_on is not None:
+            row.status = "cancelled"
+            return
+        request = DebitRequest(row.customer_id, row.contract_no, row.instalment, row.amount, unit.clock.now())
+        code = channel.debit(request)
+        payment = self.payments.record(
+            row.customer_id, row.amount, [InstalmentRef(row.contract_no, row.instalment)], kind="scheduled"
+        )
+        row.payment_no = payment.payment_no
+        if code == SUCCESS:
+            row.status = "taken"
+            self.payments.posting.receive(payment, unit.clock.today())
+        else:
+            row.status = "failed"
+            self.payments.fail(payment.payment_no, code)
+        unit.session.flush()
+
+    def post_due(self) -> Sequence[ScheduledRepaymentRow]:
+        """Posts everything taken whose due date has come."""
+        unit = self.unit
+        rows = unit.repository.schedules_to_post(unit.clock.today())
+        for row in rows:
+            unit.lock(row.customer_id)
+            payment = unit.repository.payment(row.payment_no or "")
+            if payment is None:
+                raise LookupError(f"{row.scheduled_no} was taken without a payment")
+            self.payments.finish(payment, row.posts_on)
+            row.status = "posted"
+            unit.session.flush()
+        return rows
+
+    def _scheduled(self, scheduled_no: str) -> ScheduledRepaymentRow:
+        row = self.unit.repository.scheduled(scheduled_no)
+        if row is None:
+            raise ScheduledNotFound(f"no scheduled repayment {scheduled_no}")
+        return row
+
+
+def _not_schedulable(window: ScheduleWindow, reason: str | None) -> NotSchedulable:
+    return NotSchedulable(
+        f"{window.contract_no} cannot be scheduled: {reason}",
+        reason=reason,
+        opens_on=window.opens_on,
+        first_day=window.first_day,
+        last_day=window.last_day,
+    )

@@ -1,0 +1,111 @@
+"""What every loan service needs for one unit of work: session, clock, repository, ledger, numbers, idempotency keys."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from bot.core.clock import Clock
+from bot.core.errors import InvalidInput
+from bot.core.money import Fen
+from bot.loans.errors import ContractNotFound, ContractSettled, CustomerNotFound, IdempotencyConflict, InvalidAmount
+from bot.loans.ledger import Ledger
+from bot.loans.models import ContractRow, CustomerRow, IdempotencyKeyRow
+from bot.loans.position import Book
+from bot.loans.repository import LoanRepository
+
+MAX_AMOUNT: Fen = 1_000_000_000_00
+"""No single command moves more than this (a thousand million yuan); larger numbers are typing errors or attacks."""
+MAX_KEY_CHARS = 200
+
+
+def check_amount(amount: Fen) -> None:
+    """Raises ``InvalidAmount`` unless 0 < ``amount`` ≤ ``MAX_AMOUNT``."""
+    if not 0 < amount <= MAX_AMOUNT:
+        raise InvalidAmount(f"amount {amount} is not between 1 and {MAX_AMOUNT}", maximum=MAX_AMOUNT)
+
+
+class Unit:
+    """One session's loan work. It never commits: the request boundary does."""
+
+    def __init__(self, session: Session, clock: Clock) -> None:
+        self.session = session
+        self.clock = clock
+        self.repository = LoanRepository(session)
+        self.ledger = Ledger(session, clock)
+
+    def customer(self, customer_id: str) -> CustomerRow:
+        """Raises ``CustomerNotFound``."""
+        row = self.repository.customer(customer_id)
+        if row is None:
+            raise CustomerNotFound(f"no customer {customer_id}")
+        return row
+
+    def lock(self, customer_id: str) -> CustomerRow:
+        """As ``customer``, and no other unit of work can run a command of this customer until this one ends."""
+        row = self.repository.lock_customer(customer_id)
+        if row is None:
+            raise CustomerNotFound(f"no customer {customer_id}")
+        # What this session read before it had the lock may be out of date by now.
+        self.session.flush()
+        self.session.expire_all()
+        return row
+
+    def own_contract(self, customer_id: str, contract_no: str) -> ContractRow:
+        """Raises ``ContractNotFound``, also for a contract of somebody else: its existence is not revealed."""
+        row = self.repository.contract(contract_no)
+        if row is None or row.customer_id != customer_id:
+            raise ContractNotFound(f"no contract {contract_no} of {customer_id}", contract_no=contract_no)
+        return row
+
+    def any_contract(self, contract_no: str) -> ContractRow:
+        """For commands of the lender itself. Raises ``ContractNotFound``."""
+        row = self.repository.contract(contract_no)
+        if row is None:
+            raise ContractNotFound(f"no contract {contract_no}", contract_no=contract_no)
+        return row
+
+    def open_books(self, customer_id: str, contract_nos: Sequence[str] | None = None) -> list[Book]:
+        """The books of the customer's open contracts, or of those named.
+
+        Raises ``ContractNotFound``, ``ContractSettled``, ``CustomerNotFound``.
+        """
+        self.customer(customer_id)
+        if contract_nos is None:
+            return self.repository.books(self.repository.contracts(customer_id, include_settled=False))
+        rows = [self.own_contract(customer_id, number) for number in dict.fromkeys(contract_nos)]
+        for row in rows:
+            if row.settled_on is not None:
+                raise ContractSettled(f"{row.contract_no} is settled", contract_no=row.contract_no, settled_on=row.settled_on)
+        return self.repository.books(rows)
+
+    def new_number(self, prefix: str) -> str:
+        """``P-20260822-493817``: prefix, business date, random digits (a counter would be a hot row and tell our volume).
+
+        The primary key still guarantees uniqueness; a clash among the day's numbers fails that one unit of work.
+        """
+        return f"{prefix}-{self.clock.today():%Y%m%d}-{secrets.randbelow(10**8):08d}"
+
+    def earlier_result(self, key: str, operation: str, parameters: dict[str, Any]) -> str | None:
+        """The result stored under ``key``, or ``None`` when the key is new. Call it after ``lock``.
+
+        Raises ``IdempotencyConflict`` when the key was used for something else, ``InvalidInput`` for an empty or overlong key.
+        """
+        if not 0 < len(key) <= MAX_KEY_CHARS:
+            raise InvalidInput(f"an idempotency key has 1 to {MAX_KEY_CHARS} characters")
+        row = self.repository.idempotency_key(key)
+        if row is None:
+            return None
+        if row.operation != operation or row.parameters != parameters:
+            raise IdempotencyConflict(f"key {key!r} was used for {row.operation} with other parameters")
+        return row.result
+
+    def remember(self, key: str, operation: str, parameters: dict[str, Any], result: str) -> None:
+        """Stores what ``earlier_result`` will return, in the same transaction as the work itself."""
+        self.session.add(
+            IdempotencyKeyRow(key=key, operation=operation, parameters=parameters, result=result, created_at=self.clock.now())
+        )
+        self.session.flush()
