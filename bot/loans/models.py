@@ -321,6 +321,7 @@ class IncidentRow(Base):
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime | None]
     confirmed_by: Mapped[str | None] = mapped_column(String(32))
+    bank_name: Mapped[str | None] = mapped_column(String(80))
     summary: Mapped[str] = mapped_column(Text)
 
 

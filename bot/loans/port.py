@@ -318,7 +318,7 @@ class Payment:
     """A movement of money from the borrower. ``targets`` are the instalments it was meant for.
 
     ``result_code`` and ``side`` are set when it failed. ``resolved_at``: settled, failed or returned. ``informed_at``: the
-    borrower was told the result. ``left_over``: the part that was not used and is due back.
+    borrower was told the result. ``left_over``: the part that was not used and is due back. ``parts``: what it paid, in order.
     """
 
     payment_no: str
@@ -333,6 +333,7 @@ class Payment:
     targets: tuple[InstalmentRef, ...]
     left_over: Fen
     advice: Advice
+    parts: tuple[AllocationLine, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -383,7 +384,10 @@ class DebitAttempt:
 
 @dataclass(frozen=True)
 class Incident:
-    """A disturbance of a repayment channel. ``ends_at`` is ``None`` while it lasts."""
+    """A disturbance of a repayment channel. ``ends_at`` is ``None`` while it lasts.
+
+    ``bank_name``: only cards of this bank were hit; ``None``: all.
+    """
 
     incident_no: str
     channel: IncidentChannel
@@ -392,6 +396,7 @@ class Incident:
     ends_at: datetime | None
     confirmed_by: str | None
     summary: str
+    bank_name: str | None = None
 
     def covers(self, day: date) -> bool:
         """Whether the incident touched any moment of ``day``."""
@@ -628,8 +633,14 @@ class LoanBackend(Protocol):
         """Oldest first."""
         ...
 
-    def incidents(self, first: date, last: date, channel: IncidentChannel | None = None) -> tuple[Incident, ...]:
-        """Incidents that touch a day of ``first``…``last`` (inclusive), oldest first; a channel also finds those of ``all``."""
+    def incidents(
+        self, first: date, last: date, channel: IncidentChannel | None = None, *, customer_id: str | None = None
+    ) -> tuple[Incident, ...]:
+        """Incidents that touch a day of ``first``…``last`` (inclusive), oldest first.
+
+        A ``channel`` also finds those of ``all``. With ``customer_id`` only those that reach the customer: of all banks, or of a
+        bank whose card they have on file or in a mandate.
+        """
         ...
 
     def notices(self, customer_id: str, contract_no: str | None = None, instalment: int | None = None) -> tuple[Notice, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 
 from bot.core.clock import SHANGHAI
-from bot.loans.port import PayoffQuote, ProductCode, QuoteLine
+from bot.loans.port import PayoffQuote, QuoteLine
 from bot.loans.position import Book, positions
 
 MAX_DAYS_AHEAD = 30
@@ -17,7 +17,7 @@ def end_of_day(day: date) -> datetime:
     return datetime.combine(day, time(23, 59, 59), SHANGHAI)
 
 
-def payoff_quote(books: Iterable[Book], as_of: date, names: Mapping[ProductCode, str]) -> PayoffQuote:
+def payoff_quote(books: Iterable[Book], as_of: date, names: Mapping[str, str]) -> PayoffQuote:
     """One line per contract, in the order given; ``names`` are the products' names."""
     lines = tuple(quote_line(book, as_of, names[book.product]) for book in books)
     return PayoffQuote(as_of, end_of_day(as_of), lines, sum(line.total for line in lines))

@@ -35,15 +35,25 @@ class RecordService:
         return mandate
 
     def declare_incident(
-        self, channel: IncidentChannel, starts_at: datetime, summary: str, *, confirmed_by: str | None
+        self,
+        channel: IncidentChannel,
+        starts_at: datetime,
+        summary: str,
+        *,
+        confirmed_by: str | None,
+        bank_name: str | None = None,
     ) -> IncidentRow:
-        """A disturbance that lasts until ``end_incident``; ``confirmed`` when somebody confirms it (their id), else ``suspected``."""
+        """A disturbance that lasts until ``end_incident``: ``confirmed`` by somebody (their id), else ``suspected``.
+
+        ``bank_name`` limits it to the cards of one bank.
+        """
         row = IncidentRow(
             incident_no=self.unit.new_number("I"),
             channel=channel,
             status="confirmed" if confirmed_by else "suspected",
             starts_at=starts_at,
             confirmed_by=confirmed_by,
+            bank_name=bank_name,
             summary=summary,
         )
         self.unit.session.add(row)

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from bot.loans import models as m
-from bot.loans.port import Component, InstalmentRef, ProductCode
+from bot.loans.port import AllocationLine, Component, InstalmentRef, ProductCode
 from bot.loans.position import Book, Hold, Posted
 from bot.loans.schedule import PlannedInstalment
 
@@ -174,6 +174,21 @@ class LoanRepository:
             found[target.payment_no].append(InstalmentRef(target.contract_no, target.instalment))
         return found
 
+    def payment_parts(self, payment_nos: Collection[str]) -> dict[str, list[AllocationLine]]:
+        """What each payment paid, in the order of allocation."""
+        entry, head = m.LedgerEntryRow, m.LedgerTransactionRow
+        query = (
+            select(head.payment_no, entry.contract_no, entry.instalment, entry.credit, entry.amount)
+            .join(head)
+            .where(head.payment_no.in_(payment_nos), head.kind == "allocation")
+            .order_by(entry.id)
+        )
+        found: dict[str, list[AllocationLine]] = defaultdict(list)
+        for payment_no, contract_no, instalment, account, amount in self.session.execute(query):
+            if payment_no is not None and contract_no is not None and instalment is not None:
+                found[payment_no].append(AllocationLine(contract_no, instalment, COMPONENT_ACCOUNTS[account], amount))
+        return found
+
     def processing_for(self, refs: Collection[InstalmentRef]) -> list[str]:
         """Numbers of the payments under way that are meant for one of ``refs``."""
         if not refs:
@@ -235,12 +250,16 @@ class LoanRepository:
             query = query.where(row.instalment == instalment)
         return self.session.scalars(query).all()
 
-    def incidents(self, first: datetime, end: datetime, channels: Collection[str] | None) -> Sequence[m.IncidentRow]:
-        """Those that touch the time from ``first`` up to ``end``."""
+    def incidents(
+        self, first: datetime, end: datetime, channels: Collection[str] | None, banks: Collection[str] | None
+    ) -> Sequence[m.IncidentRow]:
+        """Those that touch the time from ``first`` up to ``end``; those of no particular bank are always among them."""
         row = m.IncidentRow
         query = select(row).where(row.starts_at < end, or_(row.ends_at.is_(None), row.ends_at >= first))
         if channels is not None:
             query = query.where(row.channel.in_(channels))
+        if banks is not None:
+            query = query.where(or_(row.bank_name.is_(None), row.bank_name.in_(banks)))
         return self.session.scalars(query.order_by(row.starts_at)).all()
 
     def notices(self, customer_id: str, contract_no: str | None, instalment: int | None) -> Sequence[m.NoticeRow]:

@@ -173,10 +173,11 @@ class SqlLoanBackend:
         return self._payment_views(customer_id, [row])[0]
 
     def _payment_views(self, customer_id: str, rows: Sequence[PaymentRow]) -> tuple[p.Payment, ...]:
-        targets = self._repository.targets([row.payment_no for row in rows])
+        numbers = [row.payment_no for row in rows]
+        targets, parts = self._repository.targets(numbers), self._repository.payment_parts(numbers)
         surplus = {double.surplus_payment_no for double in self.double_debits(customer_id)}
         now = self.unit.clock.now()
-        return tuple(views.payment(row, targets.get(row.payment_no, ()), now, surplus) for row in rows)
+        return tuple(views.payment(row, targets[row.payment_no], parts[row.payment_no], now, surplus) for row in rows)
 
     def double_debits(self, customer_id: str) -> tuple[p.DoubleDebit, ...]:
         self.unit.customer(customer_id)
@@ -204,10 +205,17 @@ class SqlLoanBackend:
         rows = self._repository.debit_attempts(customer_id, contract_no, instalment)
         return tuple(views.debit_attempt(row) for row in rows)
 
-    def incidents(self, first: date, last: date, channel: p.IncidentChannel | None = None) -> tuple[p.Incident, ...]:
+    def incidents(
+        self, first: date, last: date, channel: p.IncidentChannel | None = None, *, customer_id: str | None = None
+    ) -> tuple[p.Incident, ...]:
         start, end = (datetime.combine(day, time(0), SHANGHAI) for day in (first, last + timedelta(days=1)))
         channels = None if channel is None else {channel, "all"}
-        return tuple(views.incident(row) for row in self._repository.incidents(start, end, channels))
+        banks = None if customer_id is None else self._banks(customer_id)
+        return tuple(views.incident(row) for row in self._repository.incidents(start, end, channels, banks))
+
+    def _banks(self, customer_id: str) -> set[str]:
+        """Every bank through which this customer's repayments may have gone."""
+        return {self.unit.customer(customer_id).bank_name, *(row.bank_name for row in self._repository.mandates(customer_id))}
 
     def notices(self, customer_id: str, contract_no: str | None = None, instalment: int | None = None) -> tuple[p.Notice, ...]:
         self._check_owner(customer_id, contract_no)
@@ -245,8 +253,3 @@ class SqlLoanBackend:
 def _book_order(book: Book, as_of: date) -> tuple[bool, date, str]:
     unsettled = (position.due_on for position in positions(book, as_of) if not position.settled)
     return (not book.is_cash_loan, next(unsettled, date.max), book.contract_no)
-
-
-def as_port(session: Session, clock: Clock) -> p.LoanBackend:
-    """The backend by its protocol; here the type checker proves that nothing is missing."""
-    return SqlLoanBackend(session, clock)

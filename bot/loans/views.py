@@ -142,7 +142,13 @@ def application(row: m.ApplicationRow, products: Mapping[str, m.ProductRow]) -> 
     )
 
 
-def payment(row: m.PaymentRow, targets: Sequence[p.InstalmentRef], now: datetime, surplus_nos: Collection[str]) -> p.Payment:
+def payment(
+    row: m.PaymentRow,
+    targets: Sequence[p.InstalmentRef],
+    parts: Sequence[p.AllocationLine],
+    now: datetime,
+    surplus_nos: Collection[str],
+) -> p.Payment:
     """``surplus_nos``: the payments that are the surplus part of a double debit."""
     status = cast(p.PaymentStatus, row.status)
     return p.Payment(
@@ -158,6 +164,7 @@ def payment(row: m.PaymentRow, targets: Sequence[p.InstalmentRef], now: datetime
         targets=tuple(targets),
         left_over=row.amount - row.applied if status == "settled" else 0,
         advice=_advice(row, now, surplus=row.payment_no in surplus_nos),
+        parts=tuple(parts),
     )
 
 
@@ -239,6 +246,7 @@ def incident(row: m.IncidentRow) -> p.Incident:
         ends_at=row.ends_at,
         confirmed_by=row.confirmed_by,
         summary=row.summary,
+        bank_name=row.bank_name,
     )
 
 

@@ -82,6 +82,7 @@ def upgrade() -> None:
         sa.Column("starts_at", Instant(), nullable=False),
         sa.Column("ends_at", Instant(), nullable=True),
         sa.Column("confirmed_by", sa.String(length=32), nullable=True),
+        sa.Column("bank_name", sa.String(length=80), nullable=True),
         sa.Column("summary", sa.Text(), nullable=False),
         sa.CheckConstraint("(status = 'confirmed') = (confirmed_by IS NOT NULL)", name=op.f("ck_incidents_confirmed_by")),
         sa.CheckConstraint("channel IN ('auto_debit', 'own_repayment', 'all')", name=op.f("ck_incidents_channel")),
