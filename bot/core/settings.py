@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     agent_token_minutes: int = 600
     agent_login_tries: int = 5
     agent_lock_minutes: int = 15
-    demo_agent_password: str = "suixing-demo"
+    demo_agent_password: str = "suixing-demo"  # noqa: S105 printed by make run, and only seeded with DEMO=1
     messages_per_minute: int = Field(default=60, description="of one conversation; more get 429")
     max_message_chars: int = 2000
     max_body_bytes: int = 65536
