@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 from bot.cases.evidence.facts import AttemptFact, Facts, IncidentFact, MandateFact, NoticeFact, OverdueDay, PaymentFact
 from bot.core.money import Fen
 from bot.loans.errors import InstalmentNotFound
-from bot.loans.port import Contract, DebitAttempt, Incident, Instalment, LoanBackend, Mandate, Payment
+from bot.loans.port import Contract, Incident, Instalment, LoanBackend, Payment
 
 LOOK_BACK_DAYS = 30
 """A repayment made before the due date may hang across it; incidents are loaded from this long before."""
@@ -22,9 +22,8 @@ def load_facts(loans: LoanBackend, customer_id: str, contract_no: str, instalmen
     contract = loans.contract(customer_id, contract_no, as_of)
     item = _instalment(contract, instalment)
     attempts = loans.debit_attempts(customer_id, contract_no, instalment)
-    mandates = loans.mandates(customer_id)
     days = loans.penalty_days(customer_id, contract_no, instalment, as_of)
-    incidents = loans.incidents(item.due_on - timedelta(days=LOOK_BACK_DAYS), as_of)
+    incidents = loans.incidents(item.due_on - timedelta(days=LOOK_BACK_DAYS), as_of, customer_id=customer_id)
     return Facts(
         contract_no=contract_no,
         instalment=instalment,
@@ -34,22 +33,15 @@ def load_facts(loans: LoanBackend, customer_id: str, contract_no: str, instalmen
         penalty=item.penalty,
         days=tuple(OverdueDay(day.day, day.unpaid_principal, day.held) for day in days),
         settled=item.status == "settled",
-        mandates=tuple(MandateFact(mandate.signed_at, mandate.revoked_at) for mandate in mandates),
+        mandates=tuple(MandateFact(mandate.signed_at, mandate.revoked_at) for mandate in loans.mandates(customer_id)),
         attempts=tuple(AttemptFact(try_.attempted_at, try_.result_code, try_.side, try_.amount) for try_ in attempts),
-        incidents=tuple(_incident(incident) for incident in concerning(incidents, mandates, attempts)),
+        incidents=tuple(_incident(incident) for incident in incidents),
         payments=_payments(loans.payments(customer_id), contract_no, item),
         notices=tuple(
             NoticeFact(notice.kind, notice.channel, notice.sent_at, notice.delivery, notice.delivered_at)
             for notice in loans.notices(customer_id, contract_no, instalment)
         ),
     )
-
-
-def concerning(
-    incidents: Iterable[Incident], mandates: Sequence[Mandate], attempts: Sequence[DebitAttempt]
-) -> tuple[Incident, ...]:
-    """The incidents of this borrower's channels."""
-    return tuple(incidents)
 
 
 def _instalment(contract: Contract, number: int) -> Instalment:

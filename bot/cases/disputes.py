@@ -1,0 +1,148 @@
+"""Disputes: the evidence, the hold, and what may be given back (product §3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from bot.cases.book import CaseBook, Intake, Subject
+from bot.cases.errors import NoDoubleDebit, NothingOverdue
+from bot.cases.evidence import Evidence, EvidencePolicy, examine
+from bot.cases.evidence.loader import load_facts
+from bot.cases.models import CaseRow
+from bot.cases.remedies import Claim, RemedyService
+from bot.cases.views import DisputeOutcome, RemedyView, WrongChargeOutcome
+from bot.core.money import Fen
+from bot.loans.port import DoubleDebit, LoanBackend
+
+
+@dataclass(frozen=True)
+class OpenedDispute:
+    """``repeated``: the case about this subject was open before."""
+
+    case: CaseRow
+    repeated: bool
+
+
+class Disputes:
+    """The part of ``CaseService`` that looks into the loan books."""
+
+    def __init__(self, book: CaseBook, loans: LoanBackend, remedies: RemedyService) -> None:
+        self.book = book
+        self.loans = loans
+        self.remedies = remedies
+
+    # --- overdue penalty
+
+    def evidence(self, customer_id: str, contract_no: str, instalment: int, as_of: date | None = None) -> Evidence:
+        today = self.book.clock.today()
+        grace = self.book.policies.on(today).evidence.notice_grace_days
+        return examine(load_facts(self.loans, customer_id, contract_no, instalment, as_of or today), EvidencePolicy(grace))
+
+    def open_dispute(self, intake: Intake, customer_id: str, contract_no: str, instalment: int) -> DisputeOutcome:
+        """Evidence, case, hold and remedy in one; see ``CaseService.open_dispute``."""
+        evidence = self.evidence(customer_id, contract_no, instalment)
+        if not evidence.days:
+            raise NothingOverdue("no overdue day in this instalment", contract_no=contract_no, instalment=instalment)
+        subject = Subject(f"dispute:{contract_no}:{instalment}", contract_no, instalment, evidence.penalty)
+        opened = self._open(intake, subject, {"evidence": evidence.record()})
+        self.hold(opened.case)
+        remedy = self.remedies.latest(opened.case) or self._penalty_remedy(opened.case, evidence)
+        return DisputeOutcome(self.book.view(opened.case), evidence, remedy, evidence.kind, opened.repeated)
+
+    def _penalty_remedy(self, case: CaseRow, evidence: Evidence) -> RemedyView | None:
+        """The system's share, less what was already forgiven or given back. ``None`` when nothing is left of it."""
+        contract = self.loans.contract(case.customer_id or "", evidence.contract_no)
+        item = next(item for item in contract.instalments if item.number == evidence.instalment)
+        amount: Fen = evidence.system_caused - item.waived_penalty
+        if amount <= 0 or self.book.dates(case).stopped:
+            return None
+        at_once = evidence.kind == "system" and evidence.incident_confirmed
+        return self.remedies.give(case, Claim("penalty", amount, "system_caused", at_once))
+
+    # --- hold
+
+    def hold(self, case: CaseRow) -> None:
+        """Penalty, dunning and bureau reporting of the instalment stand still while the dispute is open."""
+        if case.contract_no and case.instalment and self._holds(case):
+            self.loans.hold_accrual(
+                case.contract_no, case.instalment, f"dispute {case.case_no}", key=self._hold_key(case, "hold")
+            )
+
+    def release(self, case: CaseRow) -> None:
+        """Accrual goes on from tomorrow, unless the hold is over already."""
+        if case.contract_no is None or case.instalment is None or not self._holds(case):
+            return
+        if any(item.released_on is None for item in self.loans.holds(case.contract_no, case.instalment)):
+            self.loans.release_accrual(case.contract_no, case.instalment, key=self._hold_key(case, "release"))
+
+    def take_up_again(self, case: CaseRow) -> None:
+        """A reopened dispute is about its subject again and holds it, unless a newer case does."""
+        received = self.book.thread(case)[0]
+        subject = str(received.data["subject"])
+        if self.book.repository.by_subject(subject) is None:
+            case.open_subject = subject
+            self.hold(case)
+
+    def _hold_key(self, case: CaseRow, verb: str) -> str:
+        """One hold and one release for each time the case was open."""
+        openings = sum(1 for event in self.book.thread(case) if event.type == "reopened")
+        return f"case:{case.case_no}:{verb}:{openings}"
+
+    @staticmethod
+    def _holds(case: CaseRow) -> bool:
+        """A double debit has nothing to hold: the instalment is paid."""
+        return case.open_subject is not None and case.open_subject.startswith("dispute:")
+
+    # --- double debit
+
+    def open_wrong_charge(
+        self, intake: Intake, customer_id: str, contract_no: str | None, instalment: int | None
+    ) -> WrongChargeOutcome:
+        """Case and refund of a double debit; see ``CaseService.open_wrong_charge``."""
+        double = self._double_debit(customer_id, contract_no, instalment)
+        name = f"double_debit:{double.contract_no}:{double.instalment}"
+        if double.refund_no is not None and self.book.repository.by_subject(name) is None:
+            raise NoDoubleDebit("the surplus was refunded already", refund_no=double.refund_no)
+        subject = Subject(name, double.contract_no, double.instalment, double.surplus)
+        opened = self._open(intake, subject, {"payments": list(double.payment_nos), "surplus": double.surplus})
+        remedy = self.remedies.latest(opened.case)
+        if remedy is None and double.refund_no is None:
+            remedy = self.remedies.give(opened.case, self._surplus_claim(customer_id, double))
+        return WrongChargeOutcome(self.book.view(opened.case), double, remedy, opened.repeated)
+
+    def _double_debit(self, customer_id: str, contract_no: str | None, instalment: int | None) -> DoubleDebit:
+        """The one that is meant; without a hint the newest that is not refunded. Raises ``NoDoubleDebit``."""
+        found = [
+            item
+            for item in self.loans.double_debits(customer_id)
+            if contract_no in (None, item.contract_no) and instalment in (None, item.instalment)
+        ]
+        if not found:
+            raise NoDoubleDebit("no instalment was debited twice")
+        return next((item for item in found if item.refund_no is None), found[0])
+
+    def _surplus_claim(self, customer_id: str, double: DoubleDebit) -> Claim:
+        """What the later debits left over, payment by payment, up to the surplus."""
+        left, parts = double.surplus, []
+        for payment_no in reversed(double.payment_nos):
+            amount = min(left, self.loans.payment(customer_id, payment_no).left_over)
+            if amount:
+                parts.append((payment_no, amount))
+                left -= amount
+        return Claim("double_debit", double.surplus - left, "double_debit", at_once=True, payments=tuple(parts))
+
+    # --- shared
+
+    def _open(self, intake: Intake, subject: Subject, data: dict[str, object]) -> OpenedDispute:
+        """The case about ``subject``, new or open before. A repeated command adds nothing; another telling joins the thread."""
+        fingerprint = intake.fingerprint(subject=subject.name)
+        earlier = self.book.earlier(intake.key, fingerprint)
+        if earlier is not None:
+            return OpenedDispute(earlier[0], repeated=True)
+        case = self.book.open_about(intake, subject, fingerprint=fingerprint, data={"subject": subject.name, **data})
+        if case is not None:
+            return OpenedDispute(case, repeated=False)
+        case = self.book.about(subject.name)
+        self.book.join(case, intake, fingerprint, "merged")
+        return OpenedDispute(case, repeated=True)

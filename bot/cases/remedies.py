@@ -1,0 +1,259 @@
+"""Remedies: penalty waived or refunded, surplus of a double debit refunded (product §3).
+
+At once and without a person only within the limits of the configuration; otherwise an agent proposes and a *different*
+supervisor approves. Posting is idempotent in the loan books; its receipts stand in the remedy and in the thread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from typing import cast
+
+from sqlalchemy.orm import Session
+
+from bot.cases.book import CaseBook
+from bot.cases.errors import InvalidRemedyAmount, NotProposed, NotSupervisor, RemedyNotFound, RemedyOpen, SamePerson
+from bot.cases.models import CaseRow, RemedyRow
+from bot.cases.policy import CasePolicies
+from bot.cases.thread import BOT, Actor
+from bot.cases.views import RemedyKind, RemedyStatus, RemedyView
+from bot.core.clock import SHANGHAI, Clock
+from bot.core.money import Fen
+from bot.loans.port import Instalment, LoanBackend, Receipt
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What could be given back in a case. ``payments``: (payment_no, 分) of a double debit. ``at_once``: the facts allow it."""
+
+    kind: RemedyKind
+    amount: Fen
+    reason: str
+    at_once: bool
+    payments: tuple[tuple[str, Fen], ...] = field(default=())
+
+
+class RemedyService:
+    """Proposes, approves, rejects and posts. Actors come from the desk's own login, never from a request body."""
+
+    def __init__(
+        self,
+        session: Session,
+        clock: Clock,
+        loans: LoanBackend,
+        policies: CasePolicies | None = None,
+        *,
+        book: CaseBook | None = None,
+    ) -> None:
+        self.book = book or CaseBook(session, clock, policies)
+        self.loans = loans
+        self._repository = self.book.repository
+
+    # --- reading
+
+    def of_case(self, case_no: str) -> list[RemedyView]:
+        """Newest first. Raises ``CaseNotFound``."""
+        case = self.book.row(case_no)
+        return [self._view(row, case) for row in self._repository.remedies(case.id)]
+
+    def latest(self, case: CaseRow) -> RemedyView | None:
+        rows = self._repository.remedies(case.id)
+        return self._view(rows[0], case) if rows else None
+
+    def pending(self) -> list[RemedyView]:
+        """Waiting for an agent to put them forward, or for a supervisor, oldest first."""
+        return [self._view(row, self._repository.by_id(row.case_id)) for row in self._repository.proposed()]
+
+    # --- the bot
+
+    def give(self, case: CaseRow, claim: Claim) -> RemedyView:
+        """Grants the claim at once when facts and limits allow it, else drafts a proposal for an agent."""
+        row = self._new(case, claim, BOT)
+        if claim.at_once and self._within_limits(case, claim.amount):
+            receipts = self._post(case, row)
+            row.status, row.decided_by, row.decided_at = "granted", BOT.identifier, self.book.clock.now()
+            self._save(row)
+            self.book.record(case, "decided", BOT, data={"automatic": True, "reason": claim.reason})
+            self.book.record(
+                case, "remedied", BOT, data={"amount": row.amount, "receipts": [item.receipt_no for item in receipts]}
+            )
+        else:
+            self._save(row)
+            self.book.record(case, "proposed", BOT, data={"amount": row.amount, "automatic": True})
+        return self._view(row, case)
+
+    def _within_limits(self, case: CaseRow, amount: Fen) -> bool:
+        limits = self.book.policy(case).remedies
+        if case.customer_id is None or amount > limits.grant_at_once_limit:
+            return False
+        start = datetime.combine(self.book.clock.today(), time.min, tzinfo=SHANGHAI)
+        granted = self._repository.granted_between(case.customer_id, start, start + timedelta(days=1))
+        return granted + amount <= limits.grant_at_once_daily_limit
+
+    # --- people
+
+    def propose(self, case_no: str, agent: Actor, *, reason: str, amount: Fen | None = None) -> RemedyView:
+        """An agent puts a remedy forward: the bot's draft (``amount`` may change it), or one of their own (penalty only).
+
+        Raises ``CaseNotFound``, ``CaseOver``, ``RemedyOpen``, ``InvalidRemedyAmount`` (``details.most``).
+        """
+        case = self.book.row(case_no, lock=True)
+        rows = self._repository.remedies(case.id)
+        draft = next((row for row in rows if row.status == "proposed"), None)
+        if draft is None:
+            if rows and rows[0].status in ("granted", "approved"):
+                raise RemedyOpen("the case has its remedy", status=rows[0].status)
+            draft = self._new(case, Claim("penalty", self._checked(case, amount), reason, at_once=False), agent)
+        elif draft.proposed_by is not None:
+            raise RemedyOpen("a remedy is proposed already", status=draft.status)
+        elif amount is not None and amount != draft.amount:
+            if draft.kind == "double_debit":
+                raise InvalidRemedyAmount("the surplus of a double debit is refunded whole", most=draft.amount)
+            draft.amount = self._checked(case, amount)
+        draft.proposed_by, draft.reason = agent.identifier, reason
+        self._save(draft)
+        data = {"remedy_no": draft.id, "amount": draft.amount}
+        self.book.record(case, "proposed", agent, audience="internal", text=reason, data=data)
+        return self._view(draft, case)
+
+    def approve(self, remedy_no: int, supervisor: Actor) -> RemedyView:
+        """A supervisor who did not propose it approves, and it is posted. A repetition by the same person changes nothing.
+
+        Raises ``RemedyNotFound``, ``NotSupervisor``, ``SamePerson``, ``NotProposed``, ``InvalidRemedyAmount`` (paid meanwhile).
+        """
+        row, case = self._locked(remedy_no, supervisor)
+        if row.status == "approved" and row.decided_by == supervisor.identifier:
+            return self._view(row, case)
+        if row.status != "proposed" or row.proposed_by is None:
+            raise NotProposed("no agent has put this remedy forward, or it is decided", status=row.status)
+        if row.proposed_by == supervisor.identifier:
+            raise SamePerson("who proposed a remedy may not approve it")
+        receipts = self._post(case, row)
+        row.status, row.decided_by, row.decided_at = "approved", supervisor.identifier, self.book.clock.now()
+        self._save(row)
+        self.book.record(case, "approved", supervisor, data={"remedy_no": row.id, "amount": row.amount})
+        self.book.record(case, "remedied", BOT, data={"amount": row.amount, "receipts": [item.receipt_no for item in receipts]})
+        return self._view(row, case)
+
+    def reject(self, remedy_no: int, supervisor: Actor, *, reason: str) -> RemedyView:
+        """The proposal is refused; the case goes on. Raises ``RemedyNotFound``, ``NotSupervisor``, ``NotProposed``."""
+        row, case = self._locked(remedy_no, supervisor)
+        if row.status != "proposed":
+            raise NotProposed("the remedy is decided", status=row.status)
+        self._refuse(case, row, supervisor, reason)
+        return self._view(row, case)
+
+    def drop_proposals(self, case: CaseRow, actor: Actor, reason: str) -> None:
+        """Ends what is still proposed, because the case is withdrawn."""
+        for row in self._repository.remedies(case.id):
+            if row.status == "proposed":
+                self._refuse(case, row, actor, reason)
+
+    def _refuse(self, case: CaseRow, row: RemedyRow, actor: Actor, reason: str) -> None:
+        row.status, row.decided_by, row.decided_at = "rejected", actor.identifier, self.book.clock.now()
+        self._save(row)
+        data = {"remedy_no": row.id, "amount": row.amount}
+        self.book.record(case, "rejected", actor, audience="internal", text=reason, data=data)
+
+    # --- posting
+
+    def _post(self, case: CaseRow, row: RemedyRow) -> list[Receipt]:
+        """Moves the money. The keys hang on the remedy, so posting again gives the same receipts."""
+        key = f"remedy:{case.case_no}:{row.number}"
+        receipts = self._post_penalty(case, row, key) if row.kind == "penalty" else self._post_surplus(case, row, key)
+        row.waived = sum(item.amount for item in receipts if item.kind == "waiver")
+        row.refunded = sum(item.amount for item in receipts if item.kind == "refund")
+        row.receipts = [item.receipt_no for item in receipts]
+        row.receipt_no = receipts[0].receipt_no
+        return receipts
+
+    def _post_penalty(self, case: CaseRow, row: RemedyRow, key: str) -> list[Receipt]:
+        """What is unpaid is waived first, the rest of the amount was paid and is refunded (product §3)."""
+        item = self._instalment(case, row.contract_no, row.instalment)
+        waive = min(row.amount, item.penalty_due)
+        refund = row.amount - waive
+        if refund > item.paid_penalty:
+            raise InvalidRemedyAmount("more than the penalty that is left", most=item.penalty_due + item.paid_penalty)
+        receipts: list[Receipt] = []
+        if waive:
+            receipts.append(
+                self.loans.waive_penalty(row.contract_no, row.instalment, waive, reason=case.case_no, key=f"{key}:waive")
+            )
+        if refund:
+            receipts.append(
+                self.loans.refund_penalty(row.contract_no, row.instalment, refund, reason=case.case_no, key=f"{key}:refund")
+            )
+        return receipts
+
+    def _post_surplus(self, case: CaseRow, row: RemedyRow, key: str) -> list[Receipt]:
+        return [
+            self.loans.refund_payment(payment_no, amount, reason=case.case_no, key=f"{key}:{payment_no}")
+            for payment_no, amount in row.payments
+        ]
+
+    # --- shared
+
+    def _new(self, case: CaseRow, claim: Claim, actor: Actor) -> RemedyRow:
+        if case.contract_no is None or case.instalment is None:
+            raise InvalidRemedyAmount("the case is about no instalment", most=0)
+        return RemedyRow(
+            case_id=case.id,
+            kind=claim.kind,
+            contract_no=case.contract_no,
+            instalment=case.instalment,
+            amount=claim.amount,
+            payments=[list(item) for item in claim.payments],
+            status="proposed",
+            reason=claim.reason,
+            created_at=self.book.clock.now(),
+            proposed_by=None if actor is BOT else actor.identifier,
+            waived=0,
+            refunded=0,
+            receipts=[],
+            number=self._repository.next_remedy_number(case.id),
+        )
+
+    def _save(self, row: RemedyRow) -> None:
+        self._repository.save(row)
+
+    def _locked(self, remedy_no: int, supervisor: Actor) -> tuple[RemedyRow, CaseRow]:
+        if supervisor.kind != "supervisor":
+            raise NotSupervisor("only a supervisor decides on a remedy")
+        found = self._repository.remedy(remedy_no)
+        if found is None:
+            raise RemedyNotFound("no such remedy")
+        case = self._repository.by_id(found.case_id, lock=True)  # always the case first: two orders of locks could deadlock
+        return self._repository.remedy(remedy_no, lock=True) or found, case
+
+    def _checked(self, case: CaseRow, amount: Fen | None) -> Fen:
+        """Raises ``InvalidRemedyAmount`` unless 0 < ``amount`` ≤ the penalty that is unpaid or was paid."""
+        if case.contract_no is None or case.instalment is None:
+            raise InvalidRemedyAmount("the case is about no instalment", most=0)
+        item = self._instalment(case, case.contract_no, case.instalment)
+        most = item.penalty_due + item.paid_penalty
+        if amount is None or not 0 < amount <= most:
+            raise InvalidRemedyAmount("not between 1 and the penalty that is left", most=most)
+        return amount
+
+    def _instalment(self, case: CaseRow, contract_no: str, number: int) -> Instalment:
+        contract = self.loans.contract(cast(str, case.customer_id), contract_no)
+        return next(item for item in contract.instalments if item.number == number)
+
+    @staticmethod
+    def _view(row: RemedyRow, case: CaseRow) -> RemedyView:
+        return RemedyView(
+            remedy_no=row.id,
+            case_no=case.case_no,
+            kind=cast(RemedyKind, row.kind),
+            status=cast(RemedyStatus, row.status),
+            amount=row.amount,
+            waived=row.waived,
+            refunded=row.refunded,
+            receipt_no=row.receipt_no,
+            receipts=tuple(row.receipts),
+            reason=row.reason,
+            proposed_by=row.proposed_by,
+            decided_by=row.decided_by,
+            drafted=row.status == "proposed" and row.proposed_by is None,
+        )

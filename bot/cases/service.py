@@ -1,0 +1,215 @@
+"""``CaseService``: what a borrower can do with cases (product §2, §4). Never commits.
+
+The caller has established who the borrower is; a case of somebody else is reported as not found. Every command takes an
+idempotency ``key``: a repetition returns what the first call came to and adds nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy.orm import Session
+
+from bot.cases.book import CaseBook, Intake, told
+from bot.cases.disputes import Disputes
+from bot.cases.evidence import Evidence
+from bot.cases.models import CaseRow
+from bot.cases.policy import CasePolicies
+from bot.cases.remedies import RemedyService
+from bot.cases.repeats import relation
+from bot.cases.thread import CLOCK_STOPS, Actor
+from bot.cases.views import CaseView, DisputeOutcome, EventView, OpenedCase, RemedyView, WayOnView, WrongChargeOutcome
+from bot.core.clock import Clock
+from bot.identity.contacts.service import ContactService
+from bot.loans.port import LoanBackend
+
+__all__ = [
+    "CaseService",
+    "CaseView",
+    "DisputeOutcome",
+    "EventView",
+    "OpenedCase",
+    "RemedyView",
+    "WayOnView",
+    "WrongChargeOutcome",
+]
+
+
+class CaseService:
+    """Cases as the borrower sees and changes them. The desk's side is in ``handling.py`` and ``remedies.py``."""
+
+    def __init__(self, session: Session, clock: Clock, loans: LoanBackend, policies: CasePolicies | None = None) -> None:
+        self.book = CaseBook(session, clock, policies)
+        self.loans = loans
+        self._remedies = RemedyService(session, clock, loans, book=self.book)
+        self._disputes = Disputes(self.book, loans, self._remedies)
+
+    # --- opening
+
+    def open_complaint(
+        self, *, customer_id: str | None, conversation_id: str, channel: str, story: str, callback_phone: str | None, key: str
+    ) -> OpenedCase:
+        """A complaint gets its number and dates. A repetition without new facts joins the open one; new facts restart its clock.
+
+        Raises ``StoryMissing``, ``CallbackMissing`` (anonymous, without a number), ``InvalidPhone``, ``KeyReused``.
+        """
+        return self._take_in(Intake("complaint", customer_id, conversation_id, channel, story, callback_phone, key))
+
+    def open_fraud_report(
+        self, *, customer_id: str | None, conversation_id: str, channel: str, story: str, callback_phone: str | None, key: str
+    ) -> OpenedCase:
+        """As ``open_complaint``. Contacts named in the story that are not ours are filed with the case number."""
+        opened = self._take_in(Intake("fraud_report", customer_id, conversation_id, channel, story, callback_phone, key))
+        contacts = ContactService(self.book.session, self.book.clock)
+        for found in contacts.check_all(story):
+            if found.result != "official":
+                contacts.report(found, conversation_id=conversation_id, customer_id=customer_id, case_no=opened.case.case_no)
+        return opened
+
+    def open_credit_correction(self, *, customer_id: str, conversation_id: str, channel: str, story: str, key: str) -> OpenedCase:
+        """The credit report shows something wrong: a case with the bureau's 20-day clock."""
+        return self._take_in(Intake("credit_correction", customer_id, conversation_id, channel, story, None, key))
+
+    def open_dispute(
+        self,
+        *,
+        customer_id: str,
+        conversation_id: str,
+        channel: str,
+        story: str,
+        contract_no: str,
+        instalment: int,
+        key: str,
+    ) -> DisputeOutcome:
+        """Finds the facts, stops the harm, gives the remedy (product §3).
+
+        Penalty, dunning and bureau reporting of the instalment are on hold from now on. Fully system-caused, incident confirmed
+        and within the limits: granted at once, with a receipt. Otherwise the system's share is drafted as a proposal; with no
+        share there is no remedy and a person decides. The same instalment again gives the same case and the same remedy, never a
+        second one; only while there is none are the records looked at anew.
+
+        Raises ``ContractNotFound``, ``InstalmentNotFound``, ``NothingOverdue``, ``StoryMissing``, ``KeyReused``.
+        """
+        intake = Intake("dispute", customer_id, conversation_id, channel, story, None, key)
+        return self._disputes.open_dispute(intake, customer_id, contract_no, instalment)
+
+    def open_wrong_charge(
+        self,
+        *,
+        customer_id: str,
+        conversation_id: str,
+        channel: str,
+        story: str,
+        key: str,
+        contract_no: str | None = None,
+        instalment: int | None = None,
+    ) -> WrongChargeOutcome:
+        """A double debit on record becomes a dispute with the refund of the surplus, at once within the limits, else proposed.
+
+        Raises ``NoDoubleDebit``, ``StoryMissing``, ``KeyReused``.
+        """
+        intake = Intake("dispute", customer_id, conversation_id, channel, story, None, key)
+        return self._disputes.open_wrong_charge(intake, customer_id, contract_no, instalment)
+
+    # --- looking
+
+    def evidence(self, customer_id: str, contract_no: str, instalment: int, as_of: date | None = None) -> Evidence:
+        """The examination without a case. Raises ``ContractNotFound``, ``InstalmentNotFound``."""
+        return self._disputes.evidence(customer_id, contract_no, instalment, as_of)
+
+    def cases_of(self, customer_id: str) -> list[CaseView]:
+        """All cases of the customer, newest first."""
+        return self.book.views(self.book.repository.of_customer(customer_id))
+
+    def case(self, customer_id: str, case_no: str) -> CaseView:
+        """Raises ``CaseNotFound``, also for a case of somebody else."""
+        return self.book.view(self.book.own(customer_id, case_no))
+
+    def thread(self, customer_id: str, case_no: str) -> list[EventView]:
+        """What the borrower may read of their case, oldest first. Raises ``CaseNotFound``."""
+        return [event for event in self.book.thread(self.book.own(customer_id, case_no)) if event.audience == "borrower"]
+
+    def remedies(self, customer_id: str, case_no: str) -> list[RemedyView]:
+        """Newest first. Raises ``CaseNotFound``."""
+        return self._remedies.of_case(self.book.own(customer_id, case_no).case_no)
+
+    # --- going on
+
+    def add_facts(self, *, customer_id: str, case_no: str, conversation_id: str, channel: str, text: str, key: str) -> OpenedCase:
+        """The borrower adds to a case. New facts restart its clock, and reopen it when it was decided.
+
+        ``merged`` is true when nothing in it was new. Raises ``CaseNotFound``, ``CaseOver``, ``StoryMissing``, ``KeyReused``.
+        """
+        case = self.book.own(customer_id, case_no, lock=True)
+        intake = Intake(self.book.view(case).kind, customer_id, conversation_id, channel, text, None, key)
+        fingerprint = intake.fingerprint(case_no=case_no)
+        earlier = self.book.earlier(key, fingerprint)
+        if earlier is not None:
+            return OpenedCase(self.book.view(case), merged=earlier[1] == "merged")
+        repeats = self.book.policy(case).repeats
+        if relation(text, told(self.book.thread(case)), repeats) == "repeat":
+            self.book.join(case, intake, fingerprint, "merged")
+            return OpenedCase(self.book.view(case), merged=True)
+        self._new_facts(case, intake, fingerprint)
+        return OpenedCase(self.book.view(case), merged=False)
+
+    def withdraw(self, *, customer_id: str, case_no: str, key: str) -> CaseView:
+        """Ends the case and its clock today; proposals fall, the hold ends (accrual goes on from tomorrow).
+
+        Raises ``CaseNotFound``, ``CaseOver``, ``StepNotAllowed`` (already decided), ``KeyReused``.
+        """
+        case = self.book.own(customer_id, case_no, lock=True)
+        fingerprint = f"withdraw:{case_no}"
+        if self.book.earlier(key, fingerprint) is not None:
+            return self.book.view(case)
+        borrower = Actor("borrower", customer_id)
+        self._remedies.drop_proposals(case, borrower, "withdrawn")
+        self.book.record(case, "withdrawn", borrower, data={"fingerprint": fingerprint}, key=key)
+        self._disputes.release(case)
+        case.open_subject = None
+        return self.book.view(case)
+
+    # --- inside
+
+    def _take_in(self, intake: Intake) -> OpenedCase:
+        """A new case, or the open one that this repeats or continues."""
+        fingerprint = intake.fingerprint()
+        earlier = self.book.earlier(intake.key, fingerprint)
+        if earlier is not None:
+            return OpenedCase(self.book.view(earlier[0]), merged=earlier[1] != "received")
+        joined = self._join_open(intake, fingerprint)
+        if joined is not None:
+            return OpenedCase(self.book.view(joined), merged=True)
+        return OpenedCase(self.book.view(self.book.open(intake, fingerprint=fingerprint)), merged=False)
+
+    def _join_open(self, intake: Intake, fingerprint: str) -> CaseRow | None:
+        """Adds the story to the open case of the same kind that it belongs to, if there is one."""
+        continued: CaseRow | None = None
+        for case in self._open_cases(intake):
+            thread = self.book.thread(case)
+            related = relation(intake.story, told(thread), self.book.policy(case).repeats)
+            if related == "repeat":
+                self.book.join(case, intake, fingerprint, "merged")
+                return case
+            if related == "new_facts" and continued is None:
+                continued = case
+        if continued is not None:
+            self._new_facts(continued, intake, fingerprint)
+        return continued
+
+    def _open_cases(self, intake: Intake) -> list[CaseRow]:
+        """Undecided cases of the same kind and complainant, newest first, locked."""
+        repository = self.book.repository
+        if intake.customer_id is not None:
+            rows = repository.of_customer(intake.customer_id)
+        else:
+            phone = self.book.callback(intake)
+            rows = repository.of_callback(phone) if phone else []
+        same_kind = [repository.by_id(row.id, lock=True) for row in rows if row.kind == intake.kind]
+        return [row for row in same_kind if self.book.status(row) not in CLOCK_STOPS]
+
+    def _new_facts(self, case: CaseRow, intake: Intake, fingerprint: str) -> None:
+        decided = self.book.status(case) in CLOCK_STOPS
+        self.book.join(case, intake, fingerprint, "fact_added", restarts_clock=True)
+        if decided:
+            self.book.record(case, "reopened", intake.actor)

@@ -1,0 +1,138 @@
+"""What the services hand out: frozen values, with the cards of the stable contract (money in 分, dates ISO)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+from bot.cases.evidence import Evidence
+from bot.cases.thread import ActorKind, Audience, CaseKind, CaseStatus, EventType
+from bot.core.money import Fen
+from bot.loans.port import DoubleDebit
+
+RemedyStatus = Literal["granted", "proposed", "approved", "rejected"]
+RemedyKind = Literal["penalty", "double_debit"]
+
+
+@dataclass(frozen=True)
+class CaseView:
+    """A case now. ``next_update_by`` is ``None`` once nothing is pending; ``runs_from`` is where its clock began.
+
+    ``owner`` and ``callback_phone`` are for the desk.
+    """
+
+    case_no: str
+    kind: CaseKind
+    status: CaseStatus
+    received_on: date
+    decide_by: date
+    next_update_by: date | None
+    disputed_amount: Fen | None
+    owner: str
+    customer_id: str | None
+    conversation_id: str
+    callback_phone: str | None
+    contract_no: str | None
+    instalment: int | None
+    runs_from: date
+    extended_to_days: int | None
+
+    def card(self) -> dict[str, Any]:
+        """The ``case`` card."""
+        return {
+            "type": "case",
+            "case_no": self.case_no,
+            "kind": self.kind,
+            "status": self.status,
+            "received_on": self.received_on.isoformat(),
+            "decide_by": self.decide_by.isoformat(),
+            "next_update_by": self.next_update_by.isoformat() if self.next_update_by else None,
+            "disputed_amount": self.disputed_amount,
+        }
+
+
+@dataclass(frozen=True)
+class EventView:
+    """One event of a thread. ``data`` holds codes and amounts; ``text`` is what a person wrote."""
+
+    number: int
+    type: EventType
+    at: datetime
+    day: date
+    actor_kind: ActorKind
+    actor_id: str
+    audience: Audience
+    text: str | None
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RemedyView:
+    """Something given back, or proposed. ``waived`` + ``refunded`` = ``amount`` once it is posted, both 0 before.
+
+    ``receipt_no`` is the first of ``receipts``: a remedy that is partly a waiver and partly a refund has two. ``drafted``: the
+    bot's proposal that no agent has put forward yet.
+    """
+
+    remedy_no: int
+    case_no: str
+    kind: RemedyKind
+    status: RemedyStatus
+    amount: Fen
+    waived: Fen
+    refunded: Fen
+    receipt_no: str | None
+    receipts: tuple[str, ...]
+    reason: str
+    proposed_by: str | None
+    decided_by: str | None
+    drafted: bool
+
+    def card(self) -> dict[str, Any]:
+        """The ``remedy`` card."""
+        return {
+            "type": "remedy",
+            "case_no": self.case_no,
+            "status": self.status,
+            "amount": self.amount,
+            "receipt_no": self.receipt_no,
+        }
+
+
+@dataclass(frozen=True)
+class OpenedCase:
+    """``merged``: the case was open already and this joined it."""
+
+    case: CaseView
+    merged: bool
+
+
+@dataclass(frozen=True)
+class DisputeOutcome:
+    """What a dispute came to. ``repeated``: the case had been open before; ``remedy`` is then the earlier one."""
+
+    case: CaseView
+    evidence: Evidence
+    remedy: RemedyView | None
+    kind: Literal["system", "borrower", "mixed"]
+    repeated: bool
+
+
+@dataclass(frozen=True)
+class WrongChargeOutcome:
+    """A double debit, its case and the refund of the surplus."""
+
+    case: CaseView
+    double_debit: DoubleDebit
+    remedy: RemedyView | None
+    repeated: bool
+
+
+@dataclass(frozen=True)
+class WayOnView:
+    """Where the complainant can go after a decision (product §4); ``until`` is the last day, if there is one."""
+
+    way: Literal["review", "mediation", "hotline"]
+    until: date | None
+    number: str | None
