@@ -1,4 +1,4 @@
-"""The real stack for tests: ``scripts/serve.py`` (what ``make run`` starts) on free ports, with its own database and a fixed day."""
+"""The real stack for tests: ``scripts/serve.py``, as ``make run`` starts it, on free ports, with its own data and a fixed day."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ class Chat:
         """The one card of this type in the last answer."""
         found = [item["custom"] for item in self.replies if (item.get("custom") or {}).get("type") == kind]
         assert len(found) == 1, f"{len(found)} cards of type {kind} in {self.replies}"
-        return found[0]
+        card: dict[str, Any] = found[0]
+        return card
 
     def kinds(self) -> list[str]:
         return [item["custom"]["type"] for item in self.replies if item.get("custom")]
