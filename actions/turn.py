@@ -98,6 +98,13 @@ class Turn:
     def today(self) -> date:
         return self.clock.today()
 
+    @property
+    def story(self) -> str:
+        """The borrower's words for a case; for a pressed button, what it is called."""
+        if not self.heard.is_payload:
+            return self.heard.text
+        return self.texts.answers[self.heard.intent].title
+
     def key(self, action: str) -> str:
         """The idempotency key of a money command: a repeated turn repeats the key, not the effect."""
         return f"{self.conversation.conversation_id}:{self.number}:{action}"

@@ -43,7 +43,7 @@ def dispute(turn: Turn) -> None:
         customer_id=turn.customer_id,
         conversation_id=turn.conversation.conversation_id,
         channel=turn.conversation.channel,
-        story=turn.heard.text,
+        story=turn.story,
         contract_no=bill.contract_no,
         instalment=bill.instalment,
         key=turn.key("dispute"),
@@ -125,7 +125,7 @@ def complain_collection(turn: Turn) -> None:
         customer_id=turn.customer_id,
         conversation_id=turn.conversation.conversation_id,
         channel=turn.conversation.channel,
-        story=turn.heard.text,
+        story=turn.story,
         callback_phone=None,
         key=turn.key("complain_collection"),
     )

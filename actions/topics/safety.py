@@ -34,7 +34,7 @@ def fraud(turn: Turn) -> None:
         customer_id=turn.customer_id,
         conversation_id=turn.conversation.conversation_id,
         channel=turn.conversation.channel,
-        story=turn.heard.text,
+        story=turn.story,
         callback_phone=None,
         key=turn.key("fraud"),
     )

@@ -102,7 +102,7 @@ def double_debit(turn: Turn, double: DoubleDebit) -> None:
         customer_id=turn.customer_id,
         conversation_id=turn.conversation.conversation_id,
         channel=turn.conversation.channel,
-        story=turn.heard.text,
+        story=turn.story,
         key=turn.key("wrong_charge"),
     )
     charges = [turn.loans.payment(turn.customer_id, number) for number in double.payment_nos]
