@@ -25,7 +25,7 @@ from bot.conversations.runtime import Runtime
 from bot.conversations.turns import REQUIRED_TEXTS, TurnService
 from bot.core.clock import Clock, SystemClock
 from bot.core.database import Database
-from bot.core.http import RequestBoundary, install_error_handlers
+from bot.core.http import BodyLimit, RequestBoundary, install_error_handlers
 from bot.core.logs import configure_logging
 from bot.core.settings import Settings
 from bot.core.texts import Texts
@@ -69,11 +69,11 @@ def create_app(settings: Settings, *, clock: Clock | None = None, rasa: RasaClie
         version="0.1.0",
         lifespan=lifespan,
         strict_content_type=False,
-        max_body_size=settings.max_body_bytes,
     )
     app.state.runtime = runtime
     install_error_handlers(app)
-    app.add_middleware(RequestBoundary)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(RequestBoundary)  # added last, so it is outermost
     for router in (rest.router, chat.router, desk.router, operations.router):
         app.include_router(router)
     if settings.demo:

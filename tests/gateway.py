@@ -30,7 +30,6 @@ from bot.core.settings import ROOT, Settings
 from bot.desk.demo import seed_agents
 from bot.identity.step_up import StepUpService
 from bot.loans.models import CustomerRow
-from bot.migrations.run import upgrade
 
 PHONE = "13900001002"
 Answerer = Callable[[str, str, dict[str, Any]], Awaitable[list[BotMessage]]]
@@ -143,21 +142,25 @@ def bearer(token: str | None) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file with the newest schema, the demo agents and two customers; each test works on a copy."""
+def gateway_file(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The migrated SQLite file with the demo agents and two customers; each test works on a copy."""
     path = tmp_path_factory.getbasetemp() / "gateway.db"
     if path.exists():  # made for another folder's tests of this run
         return path
-    database_url = f"sqlite:///{path}"
-    upgrade(database_url)
-    database = Database(database_url)
+    shutil.copy(migrated_file, path)
+    database = Database(f"sqlite:///{path}")
+    fill(database)
+    database.dispose()
+    return path
+
+
+def fill(database: Database) -> None:
+    """Agents, and the customers whom tests log in as."""
     clock = FixedClock()
     with database.transaction() as session:
         seed_agents(session, Settings(demo=True, _env_file=None))
         for customer_id, name, phone in (("C1001", "郭海", "13900001001"), ("C1002", "李婷", PHONE)):
             session.add(add_customer(customer_id, name, phone, clock))
-    database.dispose()
-    return path
 
 
 def add_customer(customer_id: str, name: str, phone: str, clock: FixedClock) -> CustomerRow:
@@ -167,9 +170,9 @@ def add_customer(customer_id: str, name: str, phone: str, clock: FixedClock) -> 
 
 
 @pytest.fixture
-def gateway_settings(migrated_file: Path, tmp_path: Path) -> Settings:
+def gateway_settings(gateway_file: Path, tmp_path: Path) -> Settings:
     path = tmp_path / "care.db"
-    shutil.copy(migrated_file, path)
+    shutil.copy(gateway_file, path)
     return Settings(
         demo=True,
         database_url=f"sqlite:///{path}",

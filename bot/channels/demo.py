@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from bot.channels.schemas import DemoCustomer, LoginRequest, OtpResponse, TokenResponse
 from bot.conversations.runtime import CurrentRuntime
-from bot.core.http import ERRORS
+from bot.core.http import ERRORS, CleanStr
 from bot.identity.sms import SimulatedCarrier
 from bot.loans.errors import CustomerNotFound
 from bot.loans.service import SqlLoanBackend
@@ -32,7 +32,7 @@ async def login(body: LoginRequest, runtime: CurrentRuntime) -> TokenResponse:
 
 
 @router.get("/otp", summary='The last code "sent" to a demo customer')
-async def otp(customer_id: Annotated[str, Query(max_length=64)], runtime: CurrentRuntime) -> OtpResponse:
+async def otp(customer_id: Annotated[CleanStr, Query(max_length=64)], runtime: CurrentRuntime) -> OtpResponse:
     """404 `no_code_sent` when there is none."""
     code = await runtime.gateway.transaction(lambda session: SimulatedCarrier(session, runtime.clock).last_code(customer_id))
     return OtpResponse(code=code)

@@ -5,27 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StrictStr, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from bot.conversations.service import LogEntry, LogPage
+from bot.core.http import CleanStr, FilledStr
 
 
-def _clean_name(value: str) -> str:
-    cleaned = value.replace("\x00", "").strip()
-    if not cleaned:
-        raise ValueError("must not be empty")
-    return cleaned
-
-
-Sender = Annotated[StrictStr, StringConstraints(max_length=128), AfterValidator(_clean_name)]
-MessageId = Annotated[StrictStr, StringConstraints(max_length=128), AfterValidator(_clean_name)] | StrictInt
+Sender = Annotated[FilledStr, Field(max_length=128)]
+MessageId = Annotated[FilledStr, Field(max_length=128)] | StrictInt
 
 
 class Metadata(BaseModel):
     """Only these two are read; nothing of it reaches Rasa."""
 
     message_id: MessageId | None = Field(None, description="makes a retry return the first answer")
-    visitor_token: StrictStr | None = Field(
+    visitor_token: CleanStr | None = Field(
         None, description="after login: the visitor's token, so that the visitor's conversation is continued"
     )
 
@@ -36,7 +30,7 @@ class WebhookRequest(BaseModel):
     model_config = ConfigDict(json_schema_extra={"example": {"sender": "u-1", "message": "怎么提前还款", "metadata": {}}})
 
     sender: Sender = Field(description="at most 128 characters")
-    message: StrictStr = Field(description="the text, or a button's payload (`/intent` or `/intent{json}`)")
+    message: CleanStr = Field(description="the text, or a button's payload (`/intent` or `/intent{json}`)")
     metadata: Metadata | None = None
 
 
@@ -105,7 +99,7 @@ class LeaveQueueRequest(BaseModel):
 
 
 class LoginRequest(BaseModel):
-    customer_id: StrictStr = Field(max_length=64)
+    customer_id: CleanStr = Field(max_length=64)
 
 
 class TokenResponse(BaseModel):

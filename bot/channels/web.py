@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 
@@ -42,5 +42,12 @@ def install_web(app: FastAPI, web_dir: Path) -> None:
     async def desk_page() -> Response:
         return HTMLResponse((PAGES / "desk.html").read_text(encoding="utf-8"))
 
+    files = StaticFiles(directory=dist, check_dir=False)
+
+    @router.get("/{path:path}")
+    async def asset(path: str, request: Request) -> Response:
+        if not dist.is_dir():
+            raise NotFound("no such page")
+        return await files.get_response(path, request.scope)  # 404 for what is not inside dist
+
     app.include_router(router)
-    app.mount("/", StaticFiles(directory=dist, check_dir=False), name="web")

@@ -149,8 +149,10 @@ class TurnService:
             return _Plan("", reply=[self._say("empty_message")])
         code = code_in(text)
         step_up = StepUpService(self._session, self._clock, self._settings)
-        if code is None or conversation.owner != "bot" or not step_up.expects_code(conversation.id):
+        if code is None or not step_up.expects_code(conversation.id):
             return _Plan(text, rasa_text=for_rasa(text))
+        if conversation.owner != "bot":
+            return _Plan(HIDDEN_CODE)  # no human reads it either
         result = step_up.verify(conversation.id, code)
         if result.outcome == "ok":
             return _Plan(HIDDEN_CODE, rasa_text=STEP_UP_DONE)

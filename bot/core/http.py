@@ -6,13 +6,13 @@ import re
 import secrets
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, StrictStr
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -45,6 +45,24 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     "5XX": {"model": ErrorResponse, "description": "our fault; `error.details.error_id` finds it in the log"},
 }
 """For ``responses=`` of routers, so that OpenAPI shows the error shape."""
+
+
+def storable(text: str) -> str:
+    """``text`` without what a database or UTF-8 cannot hold: NUL is dropped, half a surrogate pair becomes U+FFFD."""
+    return text.replace("\x00", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _filled(text: str) -> str:
+    stripped = storable(text).strip()
+    if not stripped:
+        raise ValueError("must not be empty")
+    return stripped
+
+
+CleanStr = Annotated[StrictStr, AfterValidator(storable)]
+"""A string of a request that is safe to store; it may be empty."""
+FilledStr = Annotated[StrictStr, AfterValidator(_filled)]
+"""The same without outer blanks; it must not be empty."""
 
 
 def error_response(status: int, code: str, message: str, details: Mapping[str, object] | None = None) -> JSONResponse:
@@ -88,6 +106,35 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(CareError, _care_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
+
+
+class BodyLimit:
+    """Refuses bodies above ``max_bytes`` without reading them to their end, in the shape of every other error."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self.app = app
+        self.max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        declared = Headers(scope=scope).get("content-length", "0")
+        if not declared.isdecimal() or int(declared[:18]) > self.max_bytes:
+            message = f"the body is longer than {self.max_bytes} bytes"
+            await error_response(413, "payload_too_large", message, {"max_bytes": self.max_bytes})(scope, receive, send)
+            return
+        size = 0
+
+        async def counted() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > self.max_bytes:
+                raise HTTPException(413, f"the body is longer than {self.max_bytes} bytes")
+            return message
+
+        await self.app(scope, counted, send)
 
 
 class RequestBoundary:

@@ -10,6 +10,11 @@ from typing import Any
 import yaml
 
 
+def _read(path: Path) -> Any:
+    """libyaml's loader: a tenth of the time, and every process and test reads all answers."""
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+
+
 @dataclass(frozen=True)
 class Button:
     """A next step. ``payload`` is ``/<intent>``, with optional JSON entities as in Rasa."""
@@ -68,11 +73,11 @@ class Texts:
         """Reads ``<group>/<intent>.yml`` and the flat ``*.yml`` files of ``folder``."""
         answers: dict[str, Answer] = {}
         for path in sorted(folder.glob("*/*.yml")):
-            raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+            raw = _read(path)
             variants = {name: Text.of(body) for name, body in (raw.get("variants") or {}).items()}
             answers[raw["intent"]] = Answer(raw["intent"], raw["title"], Text.of(raw["answer"]), variants)
         dialogue: dict[str, Text] = {}
         for path in sorted(folder.glob("*.yml")):
-            raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+            raw = _read(path)
             dialogue.update({key: Text.of(body) for key, body in raw.items()})
         return cls(answers, dialogue)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, TypeVar
@@ -10,7 +11,7 @@ import structlog
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Query
 
-from bot.conversations.errors import NotTheOwner
+from bot.conversations.errors import ConversationNotFound, NotTheOwner
 from bot.conversations.runtime import BearerToken, CurrentRuntime, Runtime
 from bot.core.http import ERRORS
 from bot.desk.login import AgentIdentity, Login, find_agent
@@ -32,6 +33,8 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
+_ID = re.compile(r"[0-9a-f]{32}")
+
 router = APIRouter(prefix="/desk/api", tags=["desk"], responses=ERRORS)
 
 
@@ -47,6 +50,14 @@ async def current_agent(token: BearerToken, runtime: CurrentRuntime) -> AgentIde
     return agent
 
 
+async def known_shape(conversation_id: str) -> str:
+    """Whatever cannot be an id of ours is as unknown as one that is not there. Raises ``ConversationNotFound``."""
+    if _ID.fullmatch(conversation_id) is None:
+        raise ConversationNotFound("no such conversation")
+    return conversation_id
+
+
+ConversationId = Annotated[str, Depends(known_shape)]
 CurrentAgent = Annotated[AgentIdentity, Depends(current_agent)]
 
 
@@ -75,7 +86,7 @@ async def queue(agent: CurrentAgent, runtime: CurrentRuntime) -> Queue:
 
 @router.get("/conversations/{conversation_id}", summary="Transcript, identity and reason")
 async def conversation(
-    conversation_id: str,
+    conversation_id: ConversationId,
     agent: CurrentAgent,
     runtime: CurrentRuntime,
     after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
@@ -95,7 +106,7 @@ async def conversation(
 
 
 @router.post("/conversations/{conversation_id}/claim", summary="Take a waiting conversation")
-async def claim(conversation_id: str, agent: CurrentAgent, runtime: CurrentRuntime) -> HandoffCard:
+async def claim(conversation_id: ConversationId, agent: CurrentAgent, runtime: CurrentRuntime) -> HandoffCard:
     """409 `already_claimed` when another agent was faster, `not_in_queue` when nobody waits there."""
     handoff = await _desk(runtime, lambda desk: desk.handoffs.claim(conversation_id, agent.agent_id, agent_name=agent.name))
     runtime.gateway.wakeups.notify(conversation_id)
@@ -104,7 +115,7 @@ async def claim(conversation_id: str, agent: CurrentAgent, runtime: CurrentRunti
 
 
 @router.post("/conversations/{conversation_id}/reply", status_code=201, summary="Answer the borrower")
-async def reply(conversation_id: str, body: ReplyRequest, agent: CurrentAgent, runtime: CurrentRuntime) -> ReplyStored:
+async def reply(conversation_id: ConversationId, body: ReplyRequest, agent: CurrentAgent, runtime: CurrentRuntime) -> ReplyStored:
     """403 `not_the_owner` unless this agent owns the conversation."""
     seq = await _desk(
         runtime,
@@ -116,7 +127,7 @@ async def reply(conversation_id: str, body: ReplyRequest, agent: CurrentAgent, r
 
 
 @router.post("/conversations/{conversation_id}/give-back", summary="Return the conversation to the bot")
-async def give_back(conversation_id: str, agent: CurrentAgent, runtime: CurrentRuntime) -> OwnerView:
+async def give_back(conversation_id: ConversationId, agent: CurrentAgent, runtime: CurrentRuntime) -> OwnerView:
     """403 `not_the_owner` unless this agent owns the conversation."""
     await _desk(runtime, lambda desk: desk.handoffs.give_back(conversation_id, agent.agent_id))
     runtime.gateway.wakeups.notify(conversation_id)

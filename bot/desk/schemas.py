@@ -5,22 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, StrictStr, StringConstraints
+from pydantic import BaseModel, Field
 
-
-def _clean(value: str) -> str:
-    cleaned = value.replace("\x00", "").strip()
-    if not cleaned:
-        raise ValueError("must not be empty")
-    return cleaned
-
-
-ReplyText = Annotated[StrictStr, StringConstraints(max_length=2000), AfterValidator(_clean)]
+from bot.core.http import CleanStr, FilledStr
 
 
 class AgentLogin(BaseModel):
-    agent_id: Annotated[StrictStr, StringConstraints(max_length=32), AfterValidator(_clean)]
-    password: StrictStr = Field(max_length=200)
+    agent_id: Annotated[FilledStr, Field(max_length=32)]
+    password: CleanStr = Field(max_length=200)
 
 
 class AgentView(BaseModel):
@@ -100,8 +92,8 @@ class ConversationView(BaseModel):
 
 
 class ReplyRequest(BaseModel):
-    text: ReplyText = Field(description="at most 2,000 characters")
-    message_id: Annotated[StrictStr, StringConstraints(min_length=1, max_length=128)] | None = Field(
+    text: FilledStr = Field(max_length=2000)
+    message_id: Annotated[FilledStr, Field(max_length=128)] | None = Field(
         None, description="makes a retry safe: the same id is stored once"
     )
 

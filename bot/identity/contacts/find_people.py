@@ -1,0 +1,53 @@
+"""Finds chat accounts and people who say they work for us. Pure; judges nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from bot.identity.contacts.found import Found
+from bot.identity.contacts.normal import comparable
+from bot.identity.contacts.registry import PeopleWords
+
+_FLAGS = re.IGNORECASE | re.ASCII
+_CHAT = r"(?:企业微信|微信|薇信|威信|v信|wechat|weixin|(?<![a-z])(?:vx|wx|v)(?![a-z]))"
+_CHAT_ACCOUNT = re.compile(rf"{_CHAT}(?:公众号|群|号|id|账号)?[\s:是为加叫]*([a-z][a-z0-9_-]{{4,19}}|\d{{7,11}})", _FLAGS)
+_OTHER_ACCOUNT = re.compile(
+    r"(?:(?<![a-z])qq|扣扣|企鹅)(?:群|号码|号)?[\s:是为]*([1-9]\d{4,10})"
+    r"|(?:抖音|快手|小红书|钉钉|陌陌|飞机|telegram|(?<![a-z])tg|whatsapp)(?:号|群|id)?[\s:@是为]*([a-z0-9+][a-z0-9_.+-]{3,31})",
+    _FLAGS,
+)
+_ADD_ME = re.compile(rf"加(?:我|他|她|它|你|您|一下|下|个|对方|这个|那个|客服|经理|老师|专员)*的?(?:{_CHAT}|qq|扣扣)", _FLAGS)
+
+
+def people(text: str, words: PeopleWords) -> Iterator[Found]:
+    """Chat accounts (微信号, QQ, …), "加我微信" without one, and names such as 张经理 or 自称李伟."""
+    taken: list[range] = []
+    for pattern in (_CHAT_ACCOUNT, _OTHER_ACCOUNT, _ADD_ME, _titled(words), _named(words)):
+        for match in pattern.finditer(text):
+            span = range(match.start(), match.end())
+            if any(set(span) & set(other) for other in taken):
+                continue
+            taken.append(span)
+            account = next((group for group in match.groups() if group), match.group())
+            yield Found("person", match.group(), comparable("person", account), match.start())
+
+
+@lru_cache(maxsize=4)
+def _titled(words: PeopleWords) -> re.Pattern[str]:
+    """A surname, or 小/老/阿 and a surname, or a full name, before a title: 张经理, 小李客服, 张伟经理."""
+    titles = "|".join(sorted(map(re.escape, words.titles), key=len, reverse=True))
+    return re.compile(rf"(?:{_not_ending(words)})(?:[小老阿]?[{words.surnames}]|[{words.surnames}][\u4e00-\u9fff]{{1,2}}?)(?:{titles})")
+
+
+@lru_cache(maxsize=4)
+def _named(words: PeopleWords) -> re.Pattern[str]:
+    """Somebody who gives a name. 我叫… is the borrower."""
+    return re.compile(rf"(?:自称是?|(?<!我)(?:名叫|叫做|叫))([{words.surnames}][\u4e00-\u9fff]{{1,2}})(?![\u4e00-\u9fff]{{0,1}}(?:一|下|我))")
+
+
+def _not_ending(words: PeopleWords) -> str:
+    """Refuses a surname that is the end, or the whole, of another word: 官方|客服, 高级|经理."""
+    ends = "".join(rf"(?<!{re.escape(word[0])})(?={re.escape(word[1])})|" for word in words.not_before)
+    return ends

@@ -1,0 +1,76 @@
+"""One form for what people write in many: full-width characters, Chinese digits, invisible characters, separators, +86."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from urllib.parse import unquote, urlsplit
+
+import phonenumbers
+
+_DIGIT = "〇零一二三四五六七八九幺壹贰叁肆伍陆柒捌玖"
+CHINESE_DIGITS = str.maketrans(_DIGIT, "001234567891123456789")
+_SPELLED = re.compile(rf"[{_DIGIT}](?:[\s\-]?[{_DIGIT}]){{6,}}")
+_DASHES = re.compile(r"[‐‑‒–—―−﹣－ー～~]")
+_DOTTED = re.compile(r"(?<=[A-Za-z0-9])(?:\s?[。．｡·•]\s?|\s?点\s?|\s\.\s)(?=[A-Za-z])")
+
+
+def plain(text: str) -> str:
+    """``text`` for searching: NFKC (full-width → ASCII), no invisible characters, one kind of dash and dot, digits as digits."""
+    shown = "".join(char for char in unicodedata.normalize("NFKC", text) if unicodedata.category(char) != "Cf")
+    shown = _SPELLED.sub(lambda found: found.group().translate(CHINESE_DIGITS), _DASHES.sub("-", shown))
+    return _DOTTED.sub(".", shown)
+
+
+def digits_of(text: str) -> str:
+    return re.sub(r"\D", "", text)
+
+
+def national(text: str) -> str:
+    """The digits without China's country code, however it is written: +86, 0086, 86 before a number that is long enough."""
+    digits, marked = digits_of(text), text.strip().startswith("+")
+    if digits.startswith("0086"):
+        return digits[4:]
+    if digits.startswith("86") and (marked or len(digits) > 11):
+        return digits[2:]
+    return f"+{digits}" if marked else digits
+
+
+def phone_number(text: str) -> str:
+    """As E.164 (``+864001003399``) when it can be a number; else just its digits."""
+    plain_text = text.strip()
+    prefix = "+" if plain_text.startswith("+") else ""
+    try:
+        number = phonenumbers.parse(prefix + digits_of(plain_text), "CN")
+    except phonenumbers.NumberParseException:
+        return prefix + digits_of(plain_text)
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def host_of(address: str) -> str:
+    """The host that a browser would open, in ASCII and lower case; what cannot be a host comes back as it stands.
+
+    ``https://ours@theirs`` and ``https://theirs\\@ours`` open *theirs*; a trailing dot, a port and upper case change nothing.
+    """
+    address = address.replace("\\", "/")
+    try:
+        host = urlsplit(address if "://" in address else f"//{address}").hostname or ""
+    except ValueError:
+        return address.lower()
+    host = unquote(host).lower().rstrip(".")
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return host
+
+
+def comparable(kind: str, value: str) -> str:
+    """The form of a contact in which two of the same are equal."""
+    text = plain(value)
+    if kind == "url":
+        return host_of(text)
+    if kind == "phone":
+        return phone_number(text)
+    if kind == "person":
+        return re.sub(r"\s", "", text).lower()
+    return national(text)
