@@ -21,7 +21,8 @@ step "format" .venv-app/bin/ruff format --check --quiet .
 step "layers" .venv-app/bin/lint-imports --no-logo
 step "types: app" .venv-app/bin/mypy
 step "types: nlu" .venv-app/bin/mypy --python-executable .venv-nlu/bin/python --python-version 3.10 bot/nlu
-step "widget: lint and unit tests" npm --prefix web/widget run --silent check
+step "widget: lint" npm --prefix web/widget run --silent lint
+step "widget: unit tests" npm --prefix web/widget run --silent test
 step "understanding" bash scripts/test_nlu.sh
 step "dialogue" bash scripts/test_dialogue.sh
 step "unit, processes and browser" .venv-app/bin/pytest -q --junitxml=results/junit-app.xml
