@@ -19,13 +19,17 @@ from rasa.shared.nlu.training_data.message import Message
 from bot.nlu import keys, lexicon
 from bot.nlu.fallback import SAFE
 
+FAMILY_AT_LEAST = 0.3
+"""Probability from which a related intent of the classifier is believed instead of the rule's."""
+
 
 @dataclass(frozen=True)
 class Rule:
-    """`intent` None: recognised, and left to the classifier."""
+    """See the head of safety.yml. `intent` None: recognised, and left to the classifier."""
 
     name: str
     intent: str | None
+    family: frozenset[str]
     distress: str | None
     patterns: tuple[re.Pattern[str], ...]
     unless: tuple[re.Pattern[str], ...]
@@ -36,6 +40,13 @@ class Rule:
             canonical = pattern.sub(" ", canonical)
         return any(pattern.search(canonical) for pattern in self.patterns)
 
+    def choose(self, ranking: list[dict[str, Any]]) -> str | None:
+        """The intent to set: the classifier's best of intent and family when it is probable enough, else the rule's own."""
+        for item in ranking:
+            if item["name"] == self.intent or (item["name"] in self.family and item["confidence"] >= FAMILY_AT_LEAST):
+                return str(item["name"])
+        return self.intent
+
 
 @lru_cache(maxsize=1)
 def rules() -> tuple[Rule, ...]:
@@ -44,6 +55,7 @@ def rules() -> tuple[Rule, ...]:
         Rule(
             name=rule["name"],
             intent=rule["intent"],
+            family=frozenset(rule.get("family", ())),
             distress=rule.get("distress"),
             patterns=tuple(map(re.compile, rule["patterns"])),
             unless=tuple(map(re.compile, rule.get("unless", ()))),
@@ -91,9 +103,11 @@ class SafetyPhrases(GraphComponent, IntentClassifier):
         for message in messages:
             canonical = message.get(keys.CANONICAL)
             rule = first_match(canonical) if canonical else None
-            if rule is None or rule.intent is None:
+            classified = message.get(INTENT_RANKING_KEY) or []
+            intent = rule.choose(classified) if rule else None
+            if rule is None or intent is None:
                 continue
-            ranking = overrule(message.get(INTENT_RANKING_KEY) or [], rule.intent)
+            ranking = overrule(classified, intent)
             message.set(INTENT_RANKING_KEY, ranking, add_to_output=True)
             message.set(INTENT, dict(ranking[0]), add_to_output=True)
             if rule.distress:
