@@ -23,13 +23,13 @@ _ADD_ME = re.compile(rf"加(?:我|他|她|它|你|您|一下|下|个|对方|这�
 
 def people(text: str, words: PeopleWords) -> Iterator[Found]:
     """Chat accounts (微信号, QQ, …), "加我微信" without one, and names such as 张经理 or 自称李伟."""
-    taken: list[range] = []
+    taken: set[int] = set()
     for pattern in (_CHAT_ACCOUNT, _OTHER_ACCOUNT, _ADD_ME, _titled(words), _named(words)):
         for match in pattern.finditer(text):
-            span = range(match.start(), match.end())
-            if any(set(span) & set(other) for other in taken):
+            span = set(range(match.start(), match.end()))
+            if span & taken or _other_word(text, match.start(), words):
                 continue
-            taken.append(span)
+            taken |= span
             account = next((group for group in match.groups() if group), match.group())
             yield Found("person", match.group(), comparable("person", account), match.start())
 
@@ -38,16 +38,16 @@ def people(text: str, words: PeopleWords) -> Iterator[Found]:
 def _titled(words: PeopleWords) -> re.Pattern[str]:
     """A surname, or 小/老/阿 and a surname, or a full name, before a title: 张经理, 小李客服, 张伟经理."""
     titles = "|".join(sorted(map(re.escape, words.titles), key=len, reverse=True))
-    return re.compile(rf"(?:{_not_ending(words)})(?:[小老阿]?[{words.surnames}]|[{words.surnames}][\u4e00-\u9fff]{{1,2}}?)(?:{titles})")
+    surname = f"[{words.surnames}]"
+    return re.compile(rf"(?:[小老阿]?{surname}|{surname}[\u4e00-\u9fff]{{1,2}}?)(?:{titles})")
 
 
 @lru_cache(maxsize=4)
 def _named(words: PeopleWords) -> re.Pattern[str]:
     """Somebody who gives a name. 我叫… is the borrower."""
-    return re.compile(rf"(?:自称是?|(?<!我)(?:名叫|叫做|叫))([{words.surnames}][\u4e00-\u9fff]{{1,2}})(?![\u4e00-\u9fff]{{0,1}}(?:一|下|我))")
+    return re.compile(rf"(?:自称是?|名叫|对方叫|姓名是?:?)([{words.surnames}][\u4e00-\u9fff]{{1,2}})")
 
 
-def _not_ending(words: PeopleWords) -> str:
-    """Refuses a surname that is the end, or the whole, of another word: 官方|客服, 高级|经理."""
-    ends = "".join(rf"(?<!{re.escape(word[0])})(?={re.escape(word[1])})|" for word in words.not_before)
-    return ends
+def _other_word(text: str, start: int, words: PeopleWords) -> bool:
+    """Whether the surname is the end or the beginning of another word: 官方|客服, 高级|经理."""
+    return any(text[at : at + 2] in words.not_before for at in (start - 1, start) if at >= 0)

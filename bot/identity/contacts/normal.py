@@ -37,14 +37,22 @@ def national(text: str) -> str:
 
 
 def phone_number(text: str) -> str:
-    """As E.164 (``+864001003399``) when it can be a number; else just its digits."""
-    plain_text = text.strip()
-    prefix = "+" if plain_text.startswith("+") else ""
+    """As E.164 (``+864001003399``) when it can be a number as it is dialled; else just its digits.
+
+    ``phonenumbers`` forgives a lot: it drops a 0 before any number and five-digit carrier codes. Only the 0 of an area code may
+    go, or 0400-100-3399 would pass for our 400-100-3399.
+    """
+    dialled = national(text)
     try:
-        number = phonenumbers.parse(prefix + digits_of(plain_text), "CN")
+        number = phonenumbers.parse(dialled, "CN")
     except phonenumbers.NumberParseException:
-        return prefix + digits_of(plain_text)
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        return dialled
+    written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    if dialled.startswith("+"):
+        return dialled
+    fixed_line = phonenumbers.number_type(number) == phonenumbers.PhoneNumberType.FIXED_LINE
+    expected = dialled.removeprefix("0") if fixed_line else dialled
+    return written if written == f"+86{expected}" else dialled
 
 
 def host_of(address: str) -> str:

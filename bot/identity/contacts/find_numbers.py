@@ -1,0 +1,95 @@
+"""Finds phone numbers, SMS senders and bank accounts in a plain text, and leaves dates, amounts and our own numbers alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bot.identity.contacts.found import Found
+from bot.identity.contacts.normal import comparable, digits_of, national
+from bot.identity.contacts.registry import ContactKind, Registry
+
+_NOT_CONTACTS = re.compile(
+    r"(?<![A-Za-z0-9])(?:KD|YD|XW|FQ|[PCRAS])-?[A-Za-z]?\d[\w-]*"  # our own contract, payment, case and customer numbers
+    r"|(?<!\d)\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}(?!\d)日?|(?<!\d)20\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d)"
+    r"|[¥$]\s?\d[\d,]*(?:\.\d+)?|(?<![\d.])\d[\d,]*\.\d{1,2}(?![\d.-])"
+    r"|(?<![\d-])\d[\d,]*(?=\s?(?:元|块|万|千|百|天|期|个月|%|分钟|年|月|日|次|笔|岁))"
+    r"|(?:验证码|校验码|动态码|code|otp)\D{0,4}\d{4,8}(?!\d)",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"(?<![A-Za-z0-9_.])(?:\+\s?)?\(?(?:\+\s?)?\d(?:[\s\-.()/_]{0,2}\d){4,29}(?![A-Za-z0-9_])")
+_RESIDENT_ID = re.compile(r"[1-6]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{4}")
+_SMS_SENDER = re.compile(r"106\d{5,17}")
+_PHONE = re.compile(
+    r"1[3-9]\d{9}|(?:400|800)\d{5,10}|0\d{9,13}|95\d{3,6}|96\d{3,5}|100(?:86|10|01|00)|12(?:306|315|345|348|356|363|378)|\+\d{6,15}"
+)
+_BANK_ACCOUNT = re.compile(r"\d{15,19}")
+_CONTEXT: tuple[tuple[ContactKind, re.Pattern[str], re.Pattern[str]], ...] = (
+    ("bank_account", re.compile(r"账号|账户|帐号|帐户|卡号|收款|对公|汇款|转账|转到|打款|户名|银行卡"), re.compile(r"\d{9,30}")),
+    ("sms_sender", re.compile(r"短信(?:号码|号)?|发信"), re.compile(r"\d{5,20}")),
+    (
+        "phone",
+        re.compile(r"电话|手机|来电|号码|热线|座机|拨打|打来|打过来|打给|tel|phone", re.IGNORECASE),
+        re.compile(r"\+?\d{5,15}"),
+    ),
+)
+"""Words shortly before digits that say what they are: (kind, words, what such digits look like)."""
+_LOOK_BACK = 10
+_REGISTERED: tuple[ContactKind, ...] = ("phone", "sms_sender", "bank_account")
+
+
+def numbers(text: str, registry: Registry, *, any_number: bool) -> Iterator[Found]:
+    """Digits that are a contact. With ``any_number`` also those that nothing but the question itself makes one."""
+    text = _NOT_CONTACTS.sub(lambda match: " " * len(match.group()), text)
+    for match in _NUMBER.finditer(text):
+        for written, at in _groups(match.group(), match.start(), registry):
+            kind = _kind(written, text[max(0, at - _LOOK_BACK) : at], registry) or (_any_kind(written) if any_number else None)
+            if kind is not None:
+                yield Found(kind, written, comparable(kind, written), at)
+
+
+def _groups(written: str, at: int, registry: Registry) -> list[tuple[str, int]]:
+    """Several numbers with only a space between them are told apart when each is whole by itself."""
+    pieces = [(piece.group(), at + piece.start()) for piece in re.finditer(r"\S+", written)]
+    if len(pieces) > 1 and all(_kind(piece, "", registry) for piece, _ in pieces):
+        return pieces
+    return [(written, at)]
+
+
+def _kind(written: str, before: str, registry: Registry) -> ContactKind | None:
+    """What the digits are: registered, or of an unmistakable shape, or called so by the words before them."""
+    for registered in _REGISTERED:
+        if registry.knows(registered, comparable(registered, written)):
+            return registered
+    digits = national(written)
+    called = _called(before, digits)
+    if called is not None:
+        return called
+    if _SMS_SENDER.fullmatch(digits):
+        return "sms_sender"
+    if _PHONE.fullmatch(digits):
+        return "phone"
+    return "bank_account" if _BANK_ACCOUNT.fullmatch(digits) and not _RESIDENT_ID.fullmatch(digits) else None
+
+
+def _called(before: str, digits: str) -> ContactKind | None:
+    """The kind that the nearest fitting word before the digits names."""
+    nearest: list[tuple[int, ContactKind]] = []
+    for called, words, shape in _CONTEXT:
+        if shape.fullmatch(digits):
+            nearest.extend((match.end(), called) for match in words.finditer(before))
+    if not nearest:
+        return None
+    kind = max(nearest)[1]
+    if kind == "phone" and _SMS_SENDER.fullmatch(digits):
+        return "sms_sender"
+    if kind == "sms_sender" and _PHONE.fullmatch(digits) and len(digits) >= 10:
+        return "phone"
+    return kind
+
+
+def _any_kind(written: str) -> ContactKind | None:
+    digits = digits_of(written)
+    if _RESIDENT_ID.fullmatch(digits):
+        return None
+    return "bank_account" if len(digits) >= 15 else "phone"
