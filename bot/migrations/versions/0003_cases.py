@@ -83,9 +83,7 @@ def _events() -> None:
     op.create_table(
         "case_events",
         _id(),
-        sa.Column(
-            "case_id", sa.BigInteger(), sa.ForeignKey("cases.id", name=op.f("fk_case_events_case_id_cases")), nullable=False
-        ),
+        _case_id("case_events"),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("type", sa.String(20), nullable=False),
         sa.Column("at", Instant(), nullable=False),
