@@ -18,6 +18,7 @@ import structlog
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from bot.app import configure_process_logging, create_app
 from bot.conversations.handoff import HandoffService
@@ -105,12 +106,9 @@ class Stack:
         page: dict[str, Any] = response.json()
         return page
 
-    async def agent(self, agent_id: str = "A2001") -> dict[str, str]:
+    def agent(self, agent_id: str = "A2001") -> dict[str, str]:
         """The headers of a logged-in agent."""
-        body = {"agent_id": agent_id, "password": self.settings.demo_agent_password}
-        response = await self.client.post("/desk/api/login", json=body)
-        assert response.status_code == 200, response.text
-        return bearer(response.json()["token"])
+        return bearer(self.runtime.tokens.issue("agent", agent_id, lifetime=timedelta(hours=10)))
 
     def conversation(self, sender: str = "u-1", customer_id: str = "") -> Conversation:
         with self.database.transaction() as session:
@@ -149,24 +147,26 @@ def gateway_file(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) 
         return path
     shutil.copy(migrated_file, path)
     database = Database(f"sqlite:///{path}")
-    fill(database)
+    with database.transaction() as session:
+        seed_agents(session, Settings(demo=True))
+        add_customers(session)
     database.dispose()
     return path
 
 
-def fill(database: Database) -> None:
-    """Agents, and the customers whom tests log in as."""
-    clock = FixedClock()
-    with database.transaction() as session:
-        seed_agents(session, Settings(demo=True, _env_file=None))
-        for customer_id, name, phone in (("C1001", "郭海", "13900001001"), ("C1002", "李婷", PHONE)):
-            session.add(add_customer(customer_id, name, phone, clock))
-
-
-def add_customer(customer_id: str, name: str, phone: str, clock: FixedClock) -> CustomerRow:
-    return CustomerRow(
-        customer_id=customer_id, name=name, phone=phone, bank_name="招商银行", card_tail="1234", registered_at=clock.now()
-    )
+def add_customers(session: Session) -> None:
+    """Whom tests log in as. They have no loans: those have tests of their own."""
+    for customer_id, name, phone in (("C1001", "郭海", "13900001001"), ("C1002", "李婷", PHONE)):
+        session.add(
+            CustomerRow(
+                customer_id=customer_id,
+                name=name,
+                phone=phone,
+                bank_name="招商银行",
+                card_tail="1234",
+                registered_at=FixedClock().now(),
+            )
+        )
 
 
 @pytest.fixture
@@ -181,7 +181,6 @@ def gateway_settings(gateway_file: Path, tmp_path: Path) -> Settings:
         var_dir=tmp_path / "var",
         web_dir=tmp_path / "web",
         rasa_timeout_seconds=0.5,
-        _env_file=None,
     )
 
 
@@ -198,7 +197,9 @@ def process_logging(gateway_settings: Settings) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def running(settings: Settings, clock: FixedClock, rasa: FakeRasa, client_of: RasaClient | None = None) -> AsyncIterator[Stack]:
+async def running(
+    settings: Settings, clock: FixedClock, rasa: FakeRasa, client_of: RasaClient | None = None
+) -> AsyncIterator[Stack]:
     """The started application; ``client_of`` replaces the fake by another implementation of the port."""
     app = create_app(settings, clock=clock, rasa=client_of or rasa)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
@@ -210,7 +211,6 @@ async def running(settings: Settings, clock: FixedClock, rasa: FakeRasa, client_
 async def stack(gateway_settings: Settings, process_logging: None) -> AsyncIterator[Stack]:
     async with running(gateway_settings, FixedClock(), FakeRasa()) as started:
         yield started
-
 
 
 async def until(condition: Callable[[], bool], seconds: float = 3) -> None:

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt
 from bot.conversations.service import LogEntry, LogPage
 from bot.core.http import CleanStr, FilledStr
 
-
 Sender = Annotated[FilledStr, Field(max_length=128)]
 MessageId = Annotated[FilledStr, Field(max_length=128)] | StrictInt
 

@@ -25,7 +25,7 @@ from bot.core.clock import Clock
 from bot.core.settings import Settings
 from bot.core.texts import Texts
 from bot.identity.codes import code_in
-from bot.identity.step_up import StepUpService, seconds_until
+from bot.identity.step_up import StepUpResult, StepUpService, seconds_until
 
 REQUIRED_TEXTS = (
     "bot_unavailable",
@@ -153,7 +153,9 @@ class TurnService:
             return _Plan(text, rasa_text=for_rasa(text))
         if conversation.owner != "bot":
             return _Plan(HIDDEN_CODE)  # no human reads it either
-        result = step_up.verify(conversation.id, code)
+        return self._plan_code(step_up.verify(conversation.id, code))
+
+    def _plan_code(self, result: StepUpResult) -> _Plan:
         if result.outcome == "ok":
             return _Plan(HIDDEN_CODE, rasa_text=STEP_UP_DONE)
         if result.outcome == "wrong":

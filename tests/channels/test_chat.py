@@ -58,7 +58,7 @@ async def test_foreign_history_is_never_readable(stack: Stack) -> None:
     assert await get(stack, other, sender="u-1") == (404, "conversation_not_found")
     assert await get(stack, visitor_token, sender="u-1") == (403, "sender_mismatch")
     assert await get(stack, "x.y.z", sender="u-1") == (401, "token_invalid")
-    agent = (await stack.agent())["Authorization"].removeprefix("Bearer ")
+    agent = stack.agent()["Authorization"].removeprefix("Bearer ")
     assert await get(stack, agent, sender="u-1") == (401, "token_invalid")
     assert (await stack.read(sender, other))["messages"] == [], "a login alone does not open a visitor's history"
     assert len((await stack.read("u-1", owner))["messages"]) == 2
@@ -72,8 +72,17 @@ async def test_a_tokenless_conversation_can_not_be_read_back(stack: Stack) -> No
 
 @pytest.mark.parametrize(
     "query",
-    [{}, {"sender": ""}, {"sender": "u", "after": -1}, {"sender": "u", "after": "x"}, {"sender": "u", "after": 2**63},
-     {"sender": "u", "wait": -1}, {"sender": "u", "wait": "nan"}, {"sender": "u", "wait": "inf"}, {"sender": "u" * 129}],
+    [
+        {},
+        {"sender": ""},
+        {"sender": "u", "after": -1},
+        {"sender": "u", "after": "x"},
+        {"sender": "u", "after": 2**63},
+        {"sender": "u", "wait": -1},
+        {"sender": "u", "wait": "nan"},
+        {"sender": "u", "wait": "inf"},
+        {"sender": "u" * 129},
+    ],
 )
 async def test_a_wrong_query_is_refused(stack: Stack, query: dict[str, object]) -> None:
     assert await get(stack, stack.customer_token(), **query) == (422, "invalid_request")

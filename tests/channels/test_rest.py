@@ -108,7 +108,8 @@ async def test_an_empty_message_gets_a_friendly_question(stack: Stack, text: str
 
 
 @pytest.mark.parametrize(
-    "text", ["😀😀", "'; DROP TABLE messages; --", "<img src=x onerror=alert(1)>", "{{7*7}} %s %(x)s {0}", "\u202e倒着", "𠮷" * 50]
+    "text",
+    ["😀😀", "'; DROP TABLE messages; --", "<img src=x onerror=alert(1)>", "{{7*7}} %s %(x)s {0}", "\u202e倒着", "𠮷" * 50],
 )
 async def test_any_text_is_only_text(stack: Stack, text: str) -> None:
     assert (await stack.say(text))[0]["text"] == f"听到：{text}"
@@ -164,7 +165,7 @@ async def test_an_expired_token_is_refused_with_its_own_code(stack: Stack) -> No
 
 
 async def test_an_agents_token_is_no_borrowers_token(stack: Stack) -> None:
-    assert await status_and_code(stack, await stack.agent()) == (401, "token_invalid")
+    assert await status_and_code(stack, stack.agent()) == (401, "token_invalid")
 
 
 async def test_a_token_of_another_deployment_is_refused(stack: Stack, gateway_settings: Settings) -> None:
@@ -216,11 +217,14 @@ async def test_an_error_of_ours_has_an_id_and_no_details(stack: Stack) -> None:
     assert "secret" not in response.text
 
 
-@pytest.mark.parametrize(("method", "path", "status", "code"), [
-    ("GET", "/nothing/here", 404, "not_found"),
-    ("PUT", URL, 405, "method_not_allowed"),
-    ("POST", "/nothing/here", 405, "method_not_allowed"),
-])
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nothing/here", 404, "not_found"),
+        ("PUT", URL, 405, "method_not_allowed"),
+        ("POST", "/nothing/here", 405, "method_not_allowed"),
+    ],
+)
 async def test_unknown_addresses_have_our_error_shape(stack: Stack, method: str, path: str, status: int, code: str) -> None:
     response = await stack.client.request(method, path)
     assert response.status_code == status

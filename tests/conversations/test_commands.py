@@ -37,7 +37,7 @@ def test_any_other_slash_is_taken_off(text: str, sent: str) -> None:
     assert for_rasa(text) == sent
 
 
-@given(st.text(alphabet=st.sampled_from("/ \t\nrestbackion_{}\"1　你"), max_size=30))
+@given(st.text(alphabet=st.sampled_from('/ \t\nrestbackion_{}"1　你'), max_size=30))
 def test_no_text_reaches_rasa_as_a_command_that_steers_it(text: str) -> None:
     sent = for_rasa(clean(text)).strip()  # Rasa strips as well
     assert not sent.startswith("/") or payload_intent(sent) is not None

@@ -31,7 +31,7 @@ async def test_after_login_a_visitors_conversation_becomes_the_customers(stack: 
     after = stack.conversation(sender, "C1002")
     assert after.id == before.id
     page = await stack.read(sender, token)
-    assert [message.get("text") for message in page["messages"]][0] == "怎么提前还款"
+    assert page["messages"][0]["text"] == "怎么提前还款"
     # and the visitor's token, which others may have seen, opens nothing of the customer's
     assert (await stack.read(sender, visitor_token))["messages"] == []
 

@@ -16,9 +16,9 @@ from bot.conversations.rasa import (
     RasaTimeout,
     RasaUnreachable,
 )
+from bot.conversations.turns import Inbound, TurnService
 from bot.core.clock import FixedClock
 from bot.core.settings import Settings
-from bot.conversations.turns import Inbound, TurnService
 from tests.gateway import FakeRasa, Stack, running, until
 
 UNAVAILABLE = "智能助手这会儿没有反应过来"

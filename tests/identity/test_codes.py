@@ -55,7 +55,7 @@ def test_a_code_is_recognised(text: str) -> None:
         "没收到验证码",
         "6月123456",
         "验证码123456，还有我想问一下利率",
-        "/inform{\"amount\":123456}",
+        '/inform{"amount":123456}',
     ],
 )
 def test_other_numbers_are_not(text: str) -> None:

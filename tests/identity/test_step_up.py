@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -31,9 +32,8 @@ class Phones:
 
     @property
     def code(self) -> str:
-        digits = [part for part in "".join(c if c.isascii() and c.isdigit() else " " for c in self.inbox[-1][2]).split() if len(part) == 6]
-        (code,) = digits
-        return code
+        (code,) = re.findall(r"(?<![0-9])[0-9]{6}(?![0-9])", self.inbox[-1][2])
+        return str(code)
 
     @property
     def wrong_code(self) -> str:
@@ -175,5 +175,3 @@ def test_outside_the_demo_nothing_pretends_to_send(desk: Desk, gateway_settings:
     with pytest.raises(SmsNotConfigured):
         StepUpService(desk.session, desk.clock, settings).start("conv", "C1002", PHONE)
     assert desk.session.scalar(text("SELECT count(*) FROM simulated_sms")) == 0
-
-
