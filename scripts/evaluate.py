@@ -34,8 +34,8 @@ CONFUSIONS_SHOWN = 25
 
 def load_agent(model: Path) -> Agent:
     """The trained model, as the server loads it."""
-    from rasa.core.agent import Agent
-    from rasa.utils.log_utils import configure_structlog
+    from rasa.core.agent import Agent  # noqa: PLC0415 - 10 s; not to be waited for when the file is bad
+    from rasa.utils.log_utils import configure_structlog  # noqa: PLC0415
 
     configure_structlog(logging.WARNING)
     return Agent.load(str(model))
@@ -73,7 +73,9 @@ def show(name: str, found: dict[str, Any]) -> None:
     """The tables on the terminal."""
     print(f"\n{name}: {found['rows']} rows\n\n  in-scope questions     n   top-1  top-3  top-1 or also")
     for kind, row in found["accuracy"].items():
-        print(f"  {kind:<18} {row['questions']:>5}   {percent(row['top1'])}  {percent(row['top3'])}  {percent(row['top1_or_also'])}")
+        print(
+            f"  {kind:<18} {row['questions']:>5}   {percent(row['top1'])}  {percent(row['top3'])}  {percent(row['top1_or_also'])}"
+        )
     print(f"  macro-F1 (≥ 5 questions)  {percent(found['macro_f1'])}\n")
     for key, value in found["decisions"].items():
         print(f"  {key:<28} {percent(value)} %")
@@ -81,7 +83,9 @@ def show(name: str, found: dict[str, Any]) -> None:
     print(f"  parse of one message         p50 {found['latency']['p50_ms']:.1f} ms, p95 {found['latency']['p95_ms']:.1f} ms\n")
     print(f"  {'intent':<38} {'n':>4}  precision recall   F1")
     for intent, row in sorted(found["per_intent"].items(), key=lambda item: -item[1]["questions"]):
-        print(f"  {intent:<38} {row['questions']:>4}  {percent(row['precision'])}   {percent(row['recall'])}  {percent(row['f1'])}")
+        print(
+            f"  {intent:<38} {row['questions']:>4}  {percent(row['precision'])}   {percent(row['recall'])}  {percent(row['f1'])}"
+        )
     print(f"\n  {'gold':<44} {'predicted':<38} n")
     for row in found["confusions"][:CONFUSIONS_SHOWN]:
         print(f"  {row['gold']:<44} {row['predicted']:<38} {row['count']}")

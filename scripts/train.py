@@ -21,11 +21,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ROOT / "models"
-INPUTS = ("config.yml", "domain.yml", "requirements/nlu.txt", "bot/nlu", "data/nlu", "data/rules", "data/stories", "data/lexicon", "data/local")
+INPUTS = (
+    "config.yml",
+    "domain.yml",
+    "requirements/nlu.txt",
+    "bot/nlu",
+    "data/nlu",
+    "data/rules",
+    "data/stories",
+    "data/lexicon",
+    "data/local",
+)
 DATA_FOLDERS = ("data/nlu", "data/rules", "data/stories", "data/local")
 KEPT_OLD_ARCHIVES = 3
 SECONDS_AT_MOST = 1800
-# What is worth showing of Rasa's output; the rest (warnings of its old dependencies, hundreds of progress bars) appears on failure only.
+# The rest of Rasa's output (warnings of its old dependencies, hundreds of progress bars) appears on failure only.
 WORTH_SHOWING = re.compile(r"\b(?:INFO|ERROR)\s+(?:rasa\.engine|bot\.nlu)\S*\s+-\s+(?P<text>.*)")
 
 
@@ -67,7 +77,7 @@ def environment() -> dict[str, str]:
 
 
 def train(target: Path) -> None:
-    """Run `rasa train`. Exits with Rasa's last lines when it fails. The archive appears under its name only when it is complete."""
+    """Run `rasa train`; the archive gets its name only when it is complete. Exits with Rasa's last lines when it fails."""
     started = time.monotonic()
     data = [folder for folder in DATA_FOLDERS if (ROOT / folder).is_dir()]
     print(f"── model: training {target.name} (about a minute)", flush=True)
@@ -90,8 +100,7 @@ def train(target: Path) -> None:
 
 def _shown(process: subprocess.Popen[str]) -> Iterator[str]:
     """The lines of the process; the interesting ones are printed as they come."""
-    assert process.stdout is not None
-    for line in process.stdout:
+    for line in process.stdout or ():
         if match := WORTH_SHOWING.search(line):
             print(f"   {match.group('text')}", flush=True)
         yield line
@@ -107,7 +116,9 @@ def forget_old(current: Path) -> None:
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="only print the path of the present model; exit 1 when it is missing")
+    parser.add_argument(
+        "--check", action="store_true", help="only print the path of the present model; exit 1 when it is missing"
+    )
     options = parser.parse_args()
     target = current_model()
     if options.check:

@@ -1,4 +1,4 @@
-"""A string that remembers where each of its characters came from, so that rewriting does not lose the place in the original message."""
+"""A string that remembers where each of its characters came from, so that rewriting loses no place."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class AlignedText:
         """Each character replaced by `change(character)`, which may be empty or longer than one character."""
         characters: list[str] = []
         spans: list[Span] = []
-        for character, span in zip(self.text, self.spans):
+        for character, span in zip(self.text, self.spans, strict=True):
             for new in change(character):
                 characters.append(new)
                 spans.append(span)

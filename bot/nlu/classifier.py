@@ -72,7 +72,10 @@ class NgramIntentClassifier(GraphComponent, IntentClassifier):
         model = NgramModel.train(texts, [example.get(INTENT) for example in examples], self._settings)
         logger.info(
             "n-gram model: %d sentences, %d intents, %d features, sharpness %.2f",
-            len(texts), len(model.intents), model.featuriser.size, model.sharpness,
+            len(texts),
+            len(model.intents),
+            model.featuriser.size,
+            model.sharpness,
         )
         self.scorers = [model]
         with self._storage.write_to(self._resource) as folder:

@@ -1,7 +1,7 @@
 """Rasa component: entities by spaCy's entity ruler over our tokens, values by JioNLP.
 
-Entity → value: amount (int 分), date (ISO string), period and ordinal (int), contract_no, case_no, payment_no (upper case, hyphens),
-phone, bank_card and sms_sender (digits), url (as typed), product (KD | YD | XW | FQ), bank (full name).
+Entity → value: amount (int 分), date (ISO string), period and ordinal (int), contract_no, case_no, payment_no (upper case,
+hyphens), phone, bank_card and sms_sender (digits), url (as typed), product (KD | YD | XW | FQ), bank (full name).
 """
 
 from __future__ import annotations

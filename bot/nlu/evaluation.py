@@ -168,7 +168,9 @@ def calibration(results: Sequence[Result], bins: int = 10) -> dict[str, Any]:
     table = []
     for _, members in sorted(groups.items()):
         confidence = sum(value for value, _ in members) / len(members)
-        table.append({"confidence": confidence, "accuracy": sum(right for _, right in members) / len(members), "count": len(members)})
+        table.append(
+            {"confidence": confidence, "accuracy": sum(right for _, right in members) / len(members), "count": len(members)}
+        )
     total = sum(row["count"] for row in table)
     error = sum(row["count"] * abs(row["confidence"] - row["accuracy"]) for row in table) / total if total else None
     return {"expected_error": error, "bins": table}

@@ -4,7 +4,7 @@ Sets `decision` in the parse result:
 
 * ``direct``: the best intent is probable enough to be answered;
 * ``ask``: `options` holds the two or three meanings to offer; the intent becomes nlu_fallback;
-* ``answer``: the message is nothing but a value (5000, 第二个, 下个月15号): it belongs to the question that is open; nlu_fallback;
+* ``answer``: the message is nothing but a value (5000, 第二个, 下个月15号): it belongs to the open question; nlu_fallback;
 * ``reject``: not even three meanings together are probable; nlu_fallback.
 
 `intent_ranking` stays as the classifier made it, without nlu_fallback, so that the dialogue can read the candidates.
@@ -33,7 +33,9 @@ NEVER_OFFERED = frozenset({keys.OUT_OF_SCOPE, "affirm", "deny", "greet", "goodby
 """No meanings to choose from on a button."""
 
 _VALUES = frozenset({"amount", "date", "period", "ordinal", "contract_no", "case_no", "payment_no", "phone", "bank_card"})
-_FILLER = re.compile(r"[\s，。！？、；：,.!?吧啊呢嘛哦就那嗯先还要了是选的个它这元块笔期号]|好的?|应该|大概|左右|不对|改成|改为|我想|我要|帮我|我")
+_FILLER = re.compile(
+    r"[\s，。！？、；：,.!?吧啊呢嘛哦就那嗯先还要了是选的个它这元块笔期号]|好的?|应该|大概|左右|不对|改成|改为|我想|我要|帮我|我"
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Thresholds:
     """Probabilities, the price of asking against that of a wrong answer (docs/nlu.md has the curve)."""
 
     direct: float = 0.72
-    out_of_scope: float = 0.5
+    out_of_scope: float = 0.6
     offer: float = 0.35  # the offered meanings together must reach this, else the message is rejected
     option: float = 0.03  # a third meaning below this is left out
 
@@ -74,7 +76,7 @@ def decide(ranking: list[dict[str, Any]], thresholds: Thresholds, *, only_values
 
 def only_values(text: str, entities: list[dict[str, Any]]) -> bool:
     """Whether the message is nothing but values, small words and punctuation ("那就5000吧")."""
-    covered = set()
+    covered: set[int] = set()
     for entity in entities:
         if entity["entity"] in _VALUES:
             covered.update(range(entity["start"], entity["end"]))

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ def word_ngrams(text: str) -> Iterable[str]:
     """Jieba words and pairs of neighbouring words."""
     words = [word for word in segmenter.words(text) if not word.isspace()]
     yield from words
-    for left, right in zip(words, words[1:]):
+    for left, right in pairwise(words):
         yield f"{left}\t{right}"
 
 

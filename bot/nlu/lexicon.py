@@ -1,4 +1,4 @@
-"""The dictionaries under data/lexicon, read once, and a fingerprint of everything that shapes the model besides config and sentences."""
+"""The dictionaries under data/lexicon, and a fingerprint of what shapes the model besides config and sentences."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def folder() -> Path:
 
 
 def read(name: str) -> Any:
-    """One YAML file of the lexicon. Raises FileNotFoundError or yaml.YAMLError: without its dictionaries the bot must not start."""
+    """One YAML file of the lexicon. Raises FileNotFoundError or yaml.YAMLError: no bot starts without its dictionaries."""
     with (folder() / name).open(encoding="utf-8") as file:
         return yaml.safe_load(file)
 

@@ -23,7 +23,9 @@ _FORMAT = 1
 class Scorer(Protocol):
     """Anything that knows the intents: the n-gram model here, a sentence encoder when its files are there (docs/nlu.md)."""
 
-    intents: tuple[str, ...]
+    @property
+    def intents(self) -> tuple[str, ...]:
+        """Names, in the order of the probabilities."""
 
     def log_probabilities(self, canonical: str) -> Scores:
         """Natural log of the probability of each of `intents`."""
@@ -38,8 +40,8 @@ class Settings:
     cost: float = 0.5
     folds: int = 3
     prudence: float = 0.8
-    """Held-out own sentences were written by the same people as the rest, real questions were not: the model is surer of itself than
-    it should be. This factor on the sharpness makes up for it; it is one number, read off the evaluation data, which nothing else is."""
+    """Held-out own sentences were written by the same people as the rest, real questions were not, so the model is surer of
+    itself than it should be. This factor on the sharpness makes up for it: the one number read off the evaluation data."""
 
 
 def log_softmax(scores: Scores) -> Scores:

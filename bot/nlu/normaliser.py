@@ -1,7 +1,7 @@
 """One way to write each message, for training sentences and borrowers' messages alike.
 
 Two results of the same message: `surface` (half-width, simplified, no invisible characters: what entities are read from) and
-`canonical` (also lower case, one brand name, typos mended, repetitions shortened: what the classifier and the safety phrases see).
+`canonical` (also lower case, one brand name, typos mended, repetitions shortened: what classifier and safety phrases see).
 Both remember the place of each character in the original message.
 """
 
@@ -48,9 +48,7 @@ class Normaliser:
 
     def __init__(self) -> None:
         self._simplify = OpenCC("t2s")
-        self._emoji = {
-            symbol: word for word, symbols in lexicon.read("emoji.yml").items() for symbol in symbols
-        }
+        self._emoji: dict[str, str] = {symbol: word for word, symbols in lexicon.read("emoji.yml").items() for symbol in symbols}
         self._words = self._replacements()
         self._word_pattern = re.compile("|".join(map(re.escape, sorted(self._words, key=len, reverse=True))))
         self._contextual = [

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import re
 
-import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
+from spacy.util import registry
 from spacy.vocab import Vocab
 
 from bot.nlu import segmenter
@@ -32,12 +32,21 @@ _NOT_COUNTED = r"(?![期个天日月年次笔条张项人家岁倍折位%小分]
 
 # kind → pattern; the first that matches at a place wins
 _KINDS: tuple[tuple[str, str], ...] = (
-    ("URL", r"(?i:https?://[^\s\u4e00-\u9fff，。！？]+|(?<![\w.-])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}(?:[:/][^\s\u4e00-\u9fff，。！？]*)?)"),
-    ("CONTRACT", rf"(?i:(?<![a-z])(?:kd|yd|xw|fq)(?:\s*[-_—–－]\s*|\s*(?=\d{{6}}))[a-z0-9]*\d[a-z0-9]*(?:\s?[-_—–－]\s?[a-z0-9]+|\s\d{{4}}(?![\d.元块万千百]))*)"),
+    (
+        "URL",
+        r"(?i:https?://[^\s\u4e00-\u9fff，。！？]+|(?<![\w.-])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}(?:[:/][^\s\u4e00-\u9fff，。！？]*)?)",
+    ),
+    (
+        "CONTRACT",
+        r"(?i:(?<![a-z])(?:kd|yd|xw|fq)(?:\s*[-_—–－]\s*|\s*(?=\d{6}))[a-z0-9]*\d[a-z0-9]*(?:\s?[-_—–－]\s?[a-z0-9]+|\s\d{4}(?![\d.元块万千百]))*)",
+    ),
     ("CASE", r"(?i:(?<![a-z])c\s*[-_—–－]\s*\d+(?:[-_—–－]\d+)*)"),
     ("PAYMENT", r"(?i:(?<![a-z])p\s*[-_—–－]\s*\d+(?:[-_—–－]\d+)*)"),
     ("SMS", r"(?<!\d)106\d[\s-]?\d{4,16}(?!\d)"),
-    ("PHONE", r"(?<!\d)(?:\+?86[\s-]?)?1[3-9]\d[\s-]?\d{4}[\s-]?\d{4}(?!\d)|(?<!\d)[48]00[\s-]?\d{3,4}[\s-]?\d{3,4}(?!\d)|(?<!\d)0\d{2,3}[\s-]?\d{7,8}(?!\d)"),
+    (
+        "PHONE",
+        r"(?<!\d)(?:\+?86[\s-]?)?1[3-9]\d[\s-]?\d{4}[\s-]?\d{4}(?!\d)|(?<!\d)[48]00[\s-]?\d{3,4}[\s-]?\d{3,4}(?!\d)|(?<!\d)0\d{2,3}[\s-]?\d{7,8}(?!\d)",
+    ),
     ("IDENTITY", r"(?<!\d)[1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx](?![\d])"),
     ("CARD", r"(?<!\d)(?:\d{4}[\s-]?){3,4}\d{1,4}(?!\d)(?<=\d)"),
     (
@@ -51,21 +60,23 @@ _KINDS: tuple[tuple[str, str], ...] = (
         rf"|(?:[上本]个?|这个?|下+个?)?(?:周|星期|礼拜){_WEEKDAY}(?!内|之内)"
         rf"|(?:{_COUNT}|半)个?(?:天|日|周|星期|礼拜|月)(?:之后|以后|过后|后)(?!天)"
         rf"|过{_COUNT}(?:天|周)"
-        r"|月底|月末|年底|年末|月初|大后天|大前天|后天|前天|今[天日晚早]|明[天日晚早]|昨[天日晚]"
+        r"|月底|月末|年底|年末|月初|大后天|大前天|后天|前天|今[天日晚早]|明[天日晚早]|昨[天日晚]",
     ),
     (
         "MONEY",
         rf"[¥￥$]\s?(?:{_BIG}|{_PLAIN})(?:{_CURRENCY})?"
         rf"|(?:{_BIG}|{_PLAIN})多?\s?(?:{_CURRENCY})整?(?:[\d{_DIGIT}][毛角]?(?:[\d{_DIGIT}]分?)?(?![\d.{_UNIT}期个号天月年]))?"
         rf"|{_NUMERAL}(?:块钱|元|块[{_DIGIT}\d]?[毛角]?[{_DIGIT}\d]?分?)"
-        rf"|{_BIG}多?{_NOT_COUNTED}"
+        rf"|{_BIG}多?{_NOT_COUNTED}",
     ),
     ("NUMBER", rf"{_PLAIN}|(?<=第)\s?{_NUMERAL}|{_NUMERAL}(?=期|笔|号|个月)"),
 )
 _WORD = "WORD"
 _ANY = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _KINDS))
 _JOINED_BY_SPACE = re.compile(r"\s+")
-_COUNTERS = re.compile(r"(?:期|个工作日|个月|个|笔|条|项|张|份|种|款|单|号|天|日|周岁|周|月|年|小时|分钟|点钟|次|岁|人|家|倍|折|%|位数|位)")
+_COUNTERS = re.compile(
+    r"(?:期|个工作日|个月|个|笔|条|项|张|份|种|款|单|号|天|日|周岁|周|月|年|小时|分钟|点钟|次|岁|人|家|倍|折|%|位数|位)"
+)
 
 
 class CareTokenizer:
@@ -111,7 +122,7 @@ class CareTokenizer:
 TOKENIZER = "suixing.care_tokenizer.v1"
 
 
-@spacy.registry.tokenizers(TOKENIZER)
+@registry.tokenizers(TOKENIZER)
 def make_tokenizer():  # type: ignore[no-untyped-def]  # noqa: ANN201
     """For spaCy's registry."""
 

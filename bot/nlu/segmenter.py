@@ -14,7 +14,8 @@ from bot.nlu import lexicon
 def prepare() -> None:
     """Load Jieba's dictionary and ours. About 0.5 s the first time, nothing later."""
     jieba.setLogLevel(logging.WARNING)
-    jieba.load_userdict(str(lexicon.user_dictionary()))
+    with lexicon.user_dictionary().open("rb") as file:
+        jieba.load_userdict(file)
 
 
 def words(text: str) -> list[str]:

@@ -13,8 +13,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-_DIGITS = {**{str(n): n for n in range(10)}, **dict(zip("零一二三四五六七八九", range(10))), "〇": 0, "两": 2}
-_DIGITS.update(zip("壹贰叁肆伍陆柒捌玖", range(1, 10)))
+_DIGITS = {**{str(n): n for n in range(10)}, **{c: n for n, c in enumerate("零一二三四五六七八九")}, "〇": 0, "两": 2}
+_DIGITS.update({character: n for n, character in enumerate("壹贰叁肆伍陆柒捌玖", start=1)})
 _SHORTENED = re.compile(r"([百千万佰仟萬kKwW])([一二三四五六七八九两壹贰叁肆伍陆柒捌玖1-9])$")
 _NEXT_UNIT = {"百": "十", "佰": "十", "千": "百", "仟": "百", "k": "百", "万": "千", "萬": "千", "w": "千"}
 _MONEY_NOISE = re.compile(r"[¥￥$,\s多整]")
@@ -27,7 +27,7 @@ MAX_FEN = 10**12
 def _jionlp() -> Any:
     """JioNLP, imported on first use: 1 s, and it prints a banner."""
     with contextlib.redirect_stdout(io.StringIO()):
-        import jionlp
+        import jionlp  # noqa: PLC0415 - see above
     return jionlp
 
 
