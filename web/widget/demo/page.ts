@@ -17,7 +17,6 @@ interface Login {
 }
 
 const LOGIN_KEY = "suixing-demo/login";
-const ANONYMOUS = { name: "未登录", story: "先随便问问：不登录也能查常见问题、核对真伪、转人工。" };
 
 function find<T extends Element>(selector: string, kind: new () => T): T {
   const element = document.querySelector(selector);
@@ -32,10 +31,17 @@ const story = find("#story", HTMLElement);
 const sms = find("#sms", HTMLElement);
 const smsCode = find("#sms-code", HTMLElement);
 
-/** The answer's JSON, or null when the server refuses. */
+/** The answer's JSON; null when the server refuses, or when nobody answers (which the page says). */
 async function getJson(path: string, init?: RequestInit): Promise<unknown> {
-  const response = await fetch(path, init);
-  return response.ok ? response.json() : null;
+  try {
+    const response = await fetch(path, init);
+    return response.ok ? await response.json() : null;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    story.dataset["failed"] = "";
+    story.textContent = "演示服务暂时没有回应，请稍后刷新页面。";
+    return null;
+  }
 }
 
 function remembered(): Login | null {
@@ -83,10 +89,9 @@ function option(value: string, text: string, story: string): HTMLOptionElement {
 /** Without `DEMO=1` the list does not exist (404), and neither does the chooser. */
 async function offerLogins(): Promise<void> {
   const customers = (await getJson("/demo/customers")) as readonly DemoCustomer[] | null;
+  form.hidden = customers === null && story.dataset["failed"] === undefined;
   if (customers === null) return;
-  chooser.append(option("", ANONYMOUS.name, ANONYMOUS.story));
   chooser.append(...customers.map(({ customer_id, name, story }) => option(customer_id, `${name}（${customer_id}）`, story)));
-  form.hidden = false;
   use(remembered());
 }
 

@@ -10,6 +10,7 @@
 
 import { Backoff, Waker } from "./backoff.js";
 import { type ChatPort, HttpError, NetworkError, type SendRequest } from "./http.js";
+import { newId } from "./ids.js";
 import { type ChatState, EMPTY, type OutboxEntry, type SendOptions } from "./state.js";
 import { type Memory, type Speaker, identityOf } from "./storage.js";
 import type { Page } from "./wire.js";
@@ -215,7 +216,7 @@ export class ChatClient {
     }
     const before = after === 0 && page.messages.length > 0 ? [] : this.current.messages;
     const known = new Set(before.map(({ seq }) => seq));
-    const fresh = page.messages.filter(({ seq }) => !known.has(seq));
+    const fresh = page.messages.filter(({ seq }) => !known.has(seq) && known.add(seq));
     const messages = fresh.length > 0 ? [...before, ...fresh].sort((a, b) => a.seq - b.seq) : before;
     this.lastSeq = Math.max(this.lastSeq, ...fresh.map(({ seq }) => seq));
     const logged = new Set(fresh.map(({ clientId }) => clientId));
@@ -311,11 +312,4 @@ export class ChatClient {
     const visitorToken = customerToken === null ? null : token;
     return { sender, token: customerToken ?? token, text: entry.text, messageId: entry.clientId, visitorToken };
   }
-}
-
-/** A message id that no other message of any client has. `crypto.randomUUID` exists on secure origins only. */
-function newId(random: () => number): string {
-  if ("randomUUID" in crypto) return crypto.randomUUID();
-  const part = (): string => Math.floor(random() * 2 ** 32).toString(16).padStart(8, "0");
-  return `${part()}-${part()}-${part()}-${Date.now().toString(16)}`;
 }

@@ -108,7 +108,9 @@ export class SuixingChat extends LitElement {
     const before = changed.get("open");
     if (changed.has("open") && (before !== undefined || this.open)) {
       if (this.open) this.focusInside();
-      else if (before) this.renderRoot.querySelector<HTMLElement>(".launcher")?.focus();
+      else if (before && (document.activeElement === this || document.activeElement === document.body)) {
+        this.renderRoot.querySelector<HTMLElement>(".launcher")?.focus(); // unless the host page has put the focus elsewhere
+      }
       this.tell("suixing-open", { open: this.open });
     }
     if (this.open) {
@@ -154,7 +156,7 @@ export class SuixingChat extends LitElement {
   private renderHeader(state: ChatState): TemplateResult {
     const status = { bot: TEXTS.statusBot, queue: TEXTS.statusQueue, agent: TEXTS.statusAgent }[state.owner];
     const human = { bot: TEXTS.human, queue: TEXTS.humanQueued, agent: TEXTS.humanHere }[state.owner];
-    return html`<header>
+    return html`<div class="header">
       <span class="logo">${icons.star}</span>
       <div class="titles">
         <h2 id="title" tabindex="-1">${TEXTS.title}</h2>
@@ -162,7 +164,7 @@ export class SuixingChat extends LitElement {
       </div>
       <button type="button" class="human" aria-disabled=${state.owner === "bot" ? nothing : "true"} @click=${this.askHuman}>${icons.headset}<span>${human}</span></button>
       <button type="button" class="close" aria-label=${TEXTS.close} @click=${this.hide}>${icons.close}</button>
-    </header>`;
+    </div>`;
   }
 
   private renderLog(state: ChatState): unknown {

@@ -139,6 +139,14 @@ describe("reading the log", () => {
     expect(texts(second)).toEqual(["你好", "收到：你好", "第0条", "第1条", "第2条", "第3条", "第4条"]);
   });
 
+  it("shows a message once that comes twice", async () => {
+    server.stutters = true;
+    const client = widget();
+    client.send("你好");
+    await pass();
+    expect(texts(client)).toEqual(["你好", "收到：你好"]);
+  });
+
   it("shows what a human says at once through the long poll", async () => {
     const client = widget();
     client.send("转人工");

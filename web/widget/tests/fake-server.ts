@@ -31,6 +31,8 @@ export class FakeServer {
   readonly conversations = new Map<string, Conversation>();
   /** At most so many messages in one answer of the log. */
   pageSize = 200;
+  /** Sends each message of a page twice. */
+  stutters = false;
   /** Answers long polls at once, with nothing. */
   impatient = false;
   visitors = 0;
@@ -114,7 +116,8 @@ export class FakeServer {
     const fresh = (): Stored[] => conversation.messages.filter(({ seq }) => seq > after).slice(0, this.pageSize);
     if (fresh().length === 0 && wait > 0 && !this.impatient) await this.somethingNew(wait, signal);
     const lastSeq = Math.min(after, conversation.messages.length);
-    return json(200, { messages: fresh(), last_seq: fresh().at(-1)?.seq ?? lastSeq, owner: conversation.owner });
+    const messages = this.stutters ? [...fresh(), ...fresh()] : fresh();
+    return json(200, { messages, last_seq: fresh().at(-1)?.seq ?? lastSeq, owner: conversation.owner });
   }
 
   private async somethingNew(seconds: number, signal: AbortSignal | null | undefined): Promise<void> {

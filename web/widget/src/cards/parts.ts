@@ -12,13 +12,13 @@ export interface Row {
 
 /** A framed card with a title; `badge` is a short state on the right, `tone` its colour. */
 export function card(name: string, title: string, content: unknown, badge: string | null = null, tone: Tone = "plain"): TemplateResult {
-  return html`<section class="card" data-card=${name} aria-label=${title}>
+  return html`<div class="card" role="group" data-card=${name} aria-label=${title}>
     <div class="card-title">
       <span>${title}</span>
       ${badge === null ? nothing : html`<span class="badge" data-tone=${tone}>${badge}</span>`}
     </div>
     ${content}
-  </section>`;
+  </div>`;
 }
 
 export type Tone = "plain" | "good" | "wait" | "bad";

@@ -5,10 +5,17 @@ export const shell = css`
   :host {
     position: fixed;
     z-index: var(--suixing-z-index, 2147483000);
-    inset: auto var(--suixing-right, 20px) var(--suixing-bottom, 20px) auto;
+    inset: 0 auto auto 0;
+    width: 0;
+    height: 0;
+  }
+  .launcher,
+  .window {
+    position: fixed;
+    right: var(--suixing-right, 20px);
+    bottom: var(--suixing-bottom, 20px);
   }
   .launcher {
-    position: relative;
     display: flex;
     align-items: center;
     gap: 6px;
@@ -57,7 +64,7 @@ export const shell = css`
       transform: translateY(12px);
     }
   }
-  header {
+  .header {
     display: flex;
     align-items: center;
     gap: 10px;
@@ -157,10 +164,8 @@ export const shell = css`
     flex: none;
   }
   @media (max-width: 480px) {
-    :host([open]) {
-      inset: 0;
-    }
     .window {
+      inset: 0;
       width: 100%;
       height: 100%;
       border: 0;
