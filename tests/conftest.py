@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from bot.core.clock import FixedClock
     from bot.core.database import Database
 
+pytest_plugins = ["tests.live"]
+
 POSTGRES_URL = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres")
 
 
@@ -66,6 +68,32 @@ def database(migrated_file: Path, tmp_path: Path) -> Iterator[Database]:
 def seeded(seeded_file: Path, tmp_path: Path) -> Iterator[Database]:
     """The demo people on SQLite."""
     yield from _copy(seeded_file, tmp_path)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def each_session(request: pytest.FixtureRequest) -> Iterator[Session]:
+    """A session on an empty database, SQLite and then PostgreSQL, that is rolled back: fast, for tests that need no commit."""
+    database = request.getfixturevalue(f"shared_{request.param}")
+    with database.transaction() as session:
+        yield session
+        session.rollback()
+
+
+@pytest.fixture(scope="session")
+def shared_sqlite(migrated_file: Path) -> Iterator[Database]:
+    """Never committed to."""
+    path = migrated_file.with_name("shared.db")
+    shutil.copy(migrated_file, path)
+    database = _open(path)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture(scope="session")
+def shared_postgresql(postgres_template: str) -> Iterator[Database]:
+    """Never committed to."""
+    with _postgres_database(postgres_template) as database:
+        yield database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
