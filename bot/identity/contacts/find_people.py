@@ -27,7 +27,7 @@ def people(text: str, words: PeopleWords) -> Iterator[Found]:
     for pattern in (_CHAT_ACCOUNT, _OTHER_ACCOUNT, _ADD_ME, _titled(words), _named(words)):
         for match in pattern.finditer(text):
             span = set(range(match.start(), match.end()))
-            if span & taken or _other_word(text, match.start(), words):
+            if span & taken or _other_word(text, match.start(match.lastindex or 0), words):
                 continue
             taken |= span
             account = next((group for group in match.groups() if group), match.group())
@@ -36,10 +36,11 @@ def people(text: str, words: PeopleWords) -> Iterator[Found]:
 
 @lru_cache(maxsize=4)
 def _titled(words: PeopleWords) -> re.Pattern[str]:
-    """A surname, or 小/老/阿 and a surname, or a full name, before a title: 张经理, 小李客服, 张伟经理."""
+    """A surname, or 小/老/阿 and a surname, or a full name, before a title, or a full name after one: 张经理, 小李客服, 专员张伟."""
     titles = "|".join(sorted(map(re.escape, words.titles), key=len, reverse=True))
     surname = f"[{words.surnames}]"
-    return re.compile(rf"(?:[小老阿]?{surname}|{surname}[\u4e00-\u9fff]{{1,2}}?)(?:{titles})")
+    before = rf"(?:[小老阿]?{surname}|{surname}[\u4e00-\u9fff]{{1,2}}?)(?:{titles})"
+    return re.compile(rf"{before}|(?:{titles})[叫是]?({surname}[\u4e00-\u9fff]{{1,2}})(?![\u4e00-\u9fff])")
 
 
 @lru_cache(maxsize=4)
