@@ -36,7 +36,7 @@ def people(text: str, words: PeopleWords) -> Iterator[Found]:
 
 @lru_cache(maxsize=4)
 def _titled(words: PeopleWords) -> re.Pattern[str]:
-    """A surname, or 小/老/阿 and a surname, or a full name, before a title, or a full name after one: 张经理, 小李客服, 专员张伟."""
+    """A surname or a full name before a title, or a full name after one: 张经理, 小李客服, 专员张伟."""
     titles = "|".join(sorted(map(re.escape, words.titles), key=len, reverse=True))
     surname = f"[{words.surnames}]"
     before = rf"(?:[小老阿]?{surname}|{surname}[\u4e00-\u9fff]{{1,2}}?)(?:{titles})"
