@@ -43,14 +43,17 @@ class NotStartable(RuntimeError):
     """Something the process needs is missing; the message says what, and what to do."""
 
 
-def create_app(settings: Settings, *, clock: Clock | None = None, rasa: RasaClient | None = None) -> FastAPI:
-    """The application. Raises ``RuntimeError`` for an unusable key, ``NotStartable`` for missing texts.
+def create_app(
+    settings: Settings, *, clock: Clock | None = None, rasa: RasaClient | None = None, texts: Texts | None = None
+) -> FastAPI:
+    """The application; what is not given is made from the settings.
 
-    The database is looked at when the application starts: it must have been migrated before.
+    Raises ``RuntimeError`` for an unusable key, ``NotStartable`` for missing texts. The database is looked at when the
+    application starts: it must have been migrated before.
     """
     clock = clock or SystemClock(settings.business_date)
     rasa = rasa or HttpRasaClient(settings.rasa_url, settings.actions_url, timeout_seconds=settings.rasa_timeout_seconds)
-    texts = load_texts(settings)
+    texts = texts or load_texts(settings)
     database = Database(settings.database_url)
     metrics = Metrics()
     runtime = Runtime(

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bot.app import configure_process_logging, create_app
+from bot.app import configure_process_logging, create_app, load_texts
 from bot.conversations.handoff import HandoffService
 from bot.conversations.models import Conversation, Message
 from bot.conversations.rasa import BotMessage, RasaClient
@@ -28,6 +29,7 @@ from bot.conversations.runtime import Runtime
 from bot.core.clock import FixedClock
 from bot.core.database import Database
 from bot.core.settings import ROOT, Settings
+from bot.core.texts import Texts
 from bot.desk.demo import seed_agents
 from bot.identity.step_up import StepUpService
 from bot.loans.models import CustomerRow
@@ -196,12 +198,18 @@ def process_logging(gateway_settings: Settings) -> Iterator[None]:
     structlog.reset_defaults()
 
 
+@lru_cache(maxsize=1)
+def shipped_texts() -> Texts:
+    """What the bot really says, read once."""
+    return load_texts(Settings())
+
+
 @asynccontextmanager
 async def running(
     settings: Settings, clock: FixedClock, rasa: FakeRasa, client_of: RasaClient | None = None
 ) -> AsyncIterator[Stack]:
     """The started application; ``client_of`` replaces the fake by another implementation of the port."""
-    app = create_app(settings, clock=clock, rasa=client_of or rasa)
+    app = create_app(settings, clock=clock, rasa=client_of or rasa, texts=shipped_texts())
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://care") as client:
         yield Stack(app, client, settings, clock, rasa)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import select
 
+from bot.core.clock import FixedClock
+from bot.core.settings import Settings
 from bot.desk.demo import PEOPLE, seed_agents
 from bot.desk.models import Agent, LoginFailure
-from tests.gateway import Stack, bearer
+from tests.gateway import FakeRasa, Stack, bearer, running
 
 PASSWORD = "suixing-demo"
 
@@ -56,17 +59,24 @@ async def test_five_wrong_passwords_lock_for_fifteen_minutes_whether_or_not_the_
     assert await attempt(stack, agent_id, PASSWORD) == expected
 
 
-async def test_a_right_password_forgives_the_wrong_ones(stack: Stack) -> None:
+@pytest.fixture
+async def strict(gateway_settings: Settings, process_logging: None) -> AsyncIterator[Stack]:
+    """Locks after two wrong passwords: argon2 is slow on purpose."""
+    settings = gateway_settings.model_copy(update={"agent_login_tries": 2})
+    async with running(settings, FixedClock(), FakeRasa()) as started:
+        yield started
+
+
+async def test_a_right_password_forgives_the_wrong_ones(strict: Stack) -> None:
     for _ in range(2):
-        for _ in range(4):
-            await attempt(stack, "A2001", "wrong")
-        assert await attempt(stack, "A2001", PASSWORD) == (200, "")
+        await attempt(strict, "A2001", "wrong")
+        assert await attempt(strict, "A2001", PASSWORD) == (200, "")
 
 
-async def test_guesses_in_parallel_are_all_counted(stack: Stack) -> None:
-    results = await asyncio.gather(*(attempt(stack, "A2001", "wrong") for _ in range(8)))
-    assert results.count((401, "login_failed")) == 5
-    assert results.count((429, "login_locked")) == 3
+async def test_guesses_in_parallel_are_all_counted(strict: Stack) -> None:
+    results = await asyncio.gather(*(attempt(strict, "A2001", "wrong") for _ in range(6)))
+    assert results.count((401, "login_failed")) == 2
+    assert results.count((429, "login_locked")) == 4
 
 
 async def test_old_failures_are_forgotten_by_the_table(stack: Stack) -> None:
