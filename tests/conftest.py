@@ -1,8 +1,9 @@
 """Databases and a clock for all tests.
 
-``database``: a migrated SQLite file, ``seeded``: the same with the demo people on ``clock``'s day, ``each_database``: migrated
-SQLite, then PostgreSQL. Each test has its own copy of a template that is built once. Nothing of ours is imported at the top:
-``tests/nlu`` runs in Rasa's environment, which has another SQLAlchemy.
+``database``: a migrated SQLite file; ``seeded``: the same with the demo people on ``clock``'s day; ``each_database``: migrated
+SQLite, then PostgreSQL. Each of these is the test's own copy of a template that is built once. ``each_session`` is rolled back
+instead, which is faster. Nothing of ours is imported at the top: ``tests/nlu`` runs in Rasa's environment, which has another
+SQLAlchemy.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from bot.core.clock import FixedClock
     from bot.core.database import Database
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, get_args
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import case, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from bot.core.clock import Clock
@@ -63,18 +63,18 @@ class Ledger:
         )
         self.session.add(head)
         self.session.flush()
-        for entry in entries:
-            self.session.add(
-                LedgerEntryRow(
-                    transaction_id=head.id,
-                    debit=entry.debit,
-                    credit=entry.credit,
-                    amount=entry.amount,
-                    contract_no=entry.contract_no,
-                    instalment=entry.instalment,
-                )
-            )
-        self.session.flush()
+        values = [
+            {
+                "transaction_id": head.id,
+                "debit": entry.debit,
+                "credit": entry.credit,
+                "amount": entry.amount,
+                "contract_no": entry.contract_no,
+                "instalment": entry.instalment,
+            }
+            for entry in entries
+        ]
+        self.session.execute(insert(LedgerEntryRow), values)
 
     def balance(self, account: Account, *, customer_id: str | None = None, on: date | None = None) -> Fen:
         """Debits minus credits of an account, of all customers or of one, counting postings valued up to ``on``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 
 from bot.core.money import Fen
@@ -36,43 +36,43 @@ class Posting:
         self.refresh(numbers, value_on)
         return left_over
 
-    def _post_lines(self, payment: PaymentRow, lines: Iterable[AllocationLine], value_on: date) -> None:
+    def _post_lines(self, payment: PaymentRow, lines: Sequence[AllocationLine], value_on: date) -> None:
         entries: list[Entry] = []
+        rows = self._instalments({line.contract_no for line in lines})
         for line in lines:
             entries.append(Entry("unapplied", ACCOUNT_OF[line.component], line.amount, line.contract_no, line.instalment))
-            add_paid(self.instalment(line.contract_no, line.instalment), line.component, line.amount)
+            add_paid(rows[InstalmentRef(line.contract_no, line.instalment)], line.component, line.amount)
         self.unit.ledger.post("allocation", payment.customer_id, entries, value_on=value_on, payment_no=payment.payment_no)
 
-    def instalment(self, contract_no: str, number: int) -> InstalmentRow:
-        row = self.unit.repository.instalment(contract_no, number)
-        if row is None:
-            raise LookupError(f"{contract_no} has no instalment {number}")
-        return row
+    def _instalments(self, contract_nos: Collection[str]) -> dict[InstalmentRef, InstalmentRow]:
+        rows = self.unit.repository.instalments(contract_nos)
+        return {InstalmentRef(row.contract_no, row.number): row for row in rows}
 
     def refresh(self, contract_nos: Iterable[str], value_on: date) -> None:
         """Marks what is settled now, and gives back what a value date in the past has made too much."""
         today = self.unit.clock.today()
-        rows = [self.unit.any_contract(number) for number in sorted(set(contract_nos))]
-        for contract, book in zip(rows, self.unit.repository.books(rows), strict=True):
+        contracts = [self.unit.any_contract(number) for number in sorted(set(contract_nos))]
+        rows = self._instalments([contract.contract_no for contract in contracts])
+        for contract, book in zip(contracts, self.unit.repository.books(contracts), strict=True):
             stand = positions(book, today)
             for position in stand:
-                self._return_excess(contract.customer_id, contract.contract_no, position)
-                row = self.instalment(contract.contract_no, position.number)
+                row = rows[InstalmentRef(contract.contract_no, position.number)]
+                self._return_excess(contract.customer_id, row, position)
                 row.settled_on = (row.settled_on or value_on) if position.settled else None
             all_settled = all(position.settled for position in stand)
             contract.settled_on = (contract.settled_on or value_on) if all_settled else None
 
-    def _return_excess(self, customer_id: str, contract_no: str, position: Position) -> None:
+    def _return_excess(self, customer_id: str, row: InstalmentRow, position: Position) -> None:
         """A payment that settles late counts from the day it was made; interest or penalty paid meanwhile goes back."""
-        paid: dict[Component, Fen] = {
+        too_much: dict[Component, Fen] = {
             "penalty": min(position.paid_penalty, position.paid_penalty + position.waived_penalty - position.penalty),
             "interest": position.paid_interest - position.interest_at_due,
             "fee": position.paid_fee - position.fee_at_due,
         }
-        for component, excess in paid.items():
+        for component, excess in too_much.items():
             if excess > 0:
-                entry = Entry(ACCOUNT_OF[component], "refund_payable", excess, contract_no, position.number)
-                add_paid(self.instalment(contract_no, position.number), component, -excess)
+                entry = Entry(ACCOUNT_OF[component], "refund_payable", excess, row.contract_no, row.number)
+                add_paid(row, component, -excess)
                 self.owe_refund(customer_id, excess, "overcharge", entry, payment_no=None)
 
     def refund_left_over(self, payment: PaymentRow, amount: Fen, reason: str) -> RefundRow:

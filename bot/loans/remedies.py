@@ -7,7 +7,7 @@ from typing import Any
 from bot.core.money import Fen
 from bot.loans.errors import AmountExceedsOwed, InstalmentNotFound, NoHold, PaymentNotFound, ReceiptNotFound
 from bot.loans.ledger import Entry
-from bot.loans.models import AccrualHoldRow, ContractRow, ReceiptRow
+from bot.loans.models import AccrualHoldRow, ContractRow, InstalmentRow, ReceiptRow
 from bot.loans.position import Position, positions
 from bot.loans.posting import Posting
 from bot.loans.unit import Unit, check_amount
@@ -54,13 +54,13 @@ class RemedyService:
     def waive_penalty(self, contract_no: str, instalment: int, amount: Fen, *, reason: str, key: str) -> ReceiptRow:
         """Forgives unpaid penalty as of today; errors as in ``LoanBackend.waive_penalty``."""
         parameters = {"contract_no": contract_no, "instalment": instalment, "amount": amount, "reason": reason}
-        contract = self._locked(contract_no, instalment)
+        contract, row = self._locked(contract_no, instalment)
         earlier = self.unit.earlier_result(key, "waive_penalty", parameters)
         if earlier is not None:
             return self.receipt(earlier)
         check_amount(amount)
         _at_most(amount, self._position(contract, instalment).penalty_due)
-        self._waive(contract, instalment, amount)
+        self._waive(contract, row, amount)
         receipt = self._receipt("waiver", contract.customer_id, amount, reason, contract_no=contract_no, instalment=instalment)
         self.posting.refresh([contract_no], self.unit.clock.today())
         return self._remember(key, "waive_penalty", parameters, receipt)
@@ -68,17 +68,16 @@ class RemedyService:
     def refund_penalty(self, contract_no: str, instalment: int, amount: Fen, *, reason: str, key: str) -> ReceiptRow:
         """Gives back paid penalty, which then counts as waived; errors as in ``LoanBackend.refund_penalty``."""
         parameters = {"contract_no": contract_no, "instalment": instalment, "amount": amount, "reason": reason}
-        contract = self._locked(contract_no, instalment)
+        contract, row = self._locked(contract_no, instalment)
         earlier = self.unit.earlier_result(key, "refund_penalty", parameters)
         if earlier is not None:
             return self.receipt(earlier)
         check_amount(amount)
-        row = self.posting.instalment(contract_no, instalment)
         _at_most(amount, row.paid_penalty)
         row.paid_penalty -= amount
         entry = Entry("penalty_income", "refund_payable", amount, contract_no, instalment)
         refund = self.posting.owe_refund(contract.customer_id, amount, "penalty", entry, payment_no=None)
-        self._waive(contract, instalment, amount)
+        self._waive(contract, row, amount)
         receipt = self._receipt(
             "refund", contract.customer_id, amount, reason,
             contract_no=contract_no, instalment=instalment, refund_no=refund.refund_no,
@@ -108,12 +107,13 @@ class RemedyService:
             raise ReceiptNotFound(f"no receipt {receipt_no}")
         return row
 
-    def _locked(self, contract_no: str, instalment: int) -> ContractRow:
+    def _locked(self, contract_no: str, instalment: int) -> tuple[ContractRow, InstalmentRow]:
         contract = self.unit.any_contract(contract_no)
         self.unit.lock(contract.customer_id)
-        if self.unit.repository.instalment(contract_no, instalment) is None:
+        row = self.unit.repository.instalment(contract_no, instalment)
+        if row is None:
             raise InstalmentNotFound(f"{contract_no} has no instalment {instalment}")
-        return contract
+        return contract, row
 
     def _open_hold(self, contract_no: str, instalment: int) -> AccrualHoldRow | None:
         return next((row for row in self.unit.repository.holds(contract_no, instalment) if row.released_on is None), None)
@@ -121,9 +121,9 @@ class RemedyService:
     def _position(self, contract: ContractRow, instalment: int) -> Position:
         return positions(self.unit.repository.books([contract])[0], self.unit.clock.today())[instalment - 1]
 
-    def _waive(self, contract: ContractRow, instalment: int, amount: Fen) -> None:
-        self.posting.instalment(contract.contract_no, instalment).waived_penalty += amount
-        entry = Entry("waiver_expense", "penalty_income", amount, contract.contract_no, instalment)
+    def _waive(self, contract: ContractRow, row: InstalmentRow, amount: Fen) -> None:
+        row.waived_penalty += amount
+        entry = Entry("waiver_expense", "penalty_income", amount, row.contract_no, row.number)
         self.unit.ledger.post("waiver", contract.customer_id, [entry], value_on=self.unit.clock.today())
 
     def _receipt(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy.orm import Session
 
 from bot.core.clock import FixedClock
-from bot.core.database import Database
 from bot.core.errors import InvalidInput
 from bot.loans.catalogue import Catalogue
 from bot.loans.codes import side_of
@@ -30,9 +29,8 @@ from tests.loans.conftest import CUSTOMER, World, make_world
 
 
 @pytest.fixture
-def world(each_database: Database, clock: FixedClock, catalogue: Catalogue) -> Iterator[World]:
-    with each_database.transaction() as session:
-        yield make_world(session, clock, catalogue)
+def world(each_session: Session, clock: FixedClock, catalogue: Catalogue) -> World:
+    return make_world(each_session, clock, catalogue)
 
 
 def test_paying_the_quote_settles_everything_and_leaves_zero(world: World) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy.orm import Session
 
 from bot.core.clock import FixedClock
-from bot.core.database import Database
 from bot.loans.catalogue import Catalogue
 from bot.loans.errors import IdempotencyConflict, NotCancellable, NotSchedulable, PaymentInProgress, ScheduledNotFound
 from tests.loans.conftest import CUSTOMER, World, make_world
@@ -17,9 +16,8 @@ DUE = date(2026, 9, 22)
 
 
 @pytest.fixture
-def world(each_database: Database, clock: FixedClock, catalogue: Catalogue) -> Iterator[World]:
-    with each_database.transaction() as session:
-        yield make_world(session, clock, catalogue)
+def world(each_session: Session, clock: FixedClock, catalogue: Catalogue) -> World:
+    return make_world(each_session, clock, catalogue)
 
 
 @pytest.fixture
