@@ -113,10 +113,10 @@ REFUSED = Example(
         "instalment": 4,
         "amount": 103_250,
         "execute_on": None,
-        "posts_on": None,
+        "posts_on": "2026-08-25",
         "opens_on": "2026-08-15",
     },
-    ("未能预约", "还没到可以预约的日期", "8月15日起"),
+    ("未能预约", "还没到可以预约的日期", "8月15日起", "还款日", "8月25日"),
     ("too_early", "refused", "扣款日"),
 )
 
@@ -162,7 +162,7 @@ EVIDENCE = Example(
             {"at": "2026-08-03T02:00:00+08:00", "kind": "debit_attempt", "text": "自动扣款失败：系统超时"},
             {"at": "2026-08-03T09:30:00+08:00", "kind": "incident", "text": "确认自动扣款故障"},
             {"at": "2026-08-05T02:00:00+08:00", "kind": "debit_attempt", "text": "再次扣款失败：余额不足"},
-            {"at": "2026-08-05T08:00:00+08:00", "kind": "notice", "text": "短信通知已送达"},
+            {"at": "2026-08-05T08:00:00+08:00", "kind": "notice", "text": "8月5日08:00短信通知已送达"},
         ],
         "penalty": 35,
         "system_caused": 5,
@@ -191,13 +191,13 @@ CASE = Example(
         "type": "case",
         "case_no": "C-20260810-0001",
         "kind": "dispute",
-        "status": "open",
+        "status": "investigating",
         "received_on": "2026-08-10",
         "decide_by": "2026-08-25",
         "next_update_by": "2026-08-13",
         "disputed_amount": 192,
     },
-    ("费用异议工单", "处理中", "C-20260810-0001", "8月10日", "¥1.92", "8月13日前", "8月25日前"),
+    ("费用异议工单", "核查中", "C-20260810-0001", "8月10日", "¥1.92", "8月13日前", "8月25日前"),
 )
 
 REMEDY = Example(

@@ -4,8 +4,8 @@ import { type TemplateResult, html, nothing } from "lit";
 
 import { day, dayAndTime, money } from "../format.js";
 import { label } from "../texts.js";
-import type { Evidence, EvidenceDay } from "../wire.js";
-import { card, instalment, rows } from "./parts.js";
+import type { Evidence, EvidenceDay, TimelineEntry } from "../wire.js";
+import { type Content, card, instalment, rows } from "./parts.js";
 
 export interface Stretch {
   readonly from: string;
@@ -32,11 +32,16 @@ function square({ date, cause }: EvidenceDay): TemplateResult {
 }
 
 function inWords(stretch: Stretch): TemplateResult {
-  const when = stretch.count === 1 ? day(stretch.from) : `${day(stretch.from)}至${day(stretch.to)}，${stretch.count}天`;
+  const days = stretch.count === 1 ? day(stretch.from) : `${day(stretch.from)}至${day(stretch.to)}，${stretch.count}天`;
   return html`<li data-cause=${stretch.cause}>
-    <strong>${label("cause", stretch.cause)}</strong> <span>${when}</span>
-    ${stretch.reasons.map((reason) => html`<p>${label("evidenceReason", reason)}</p>`)}
+    <strong>${label("cause", stretch.cause)}</strong> <span>${days}</span>
+    ${stretch.reasons.map((reason) => html`<p>${reason}</p>`)}
   </li>`;
+}
+
+/** The time above an entry, unless its text tells it. */
+function when(entry: TimelineEntry): Content {
+  return entry.text.includes(day(entry.at)) ? nothing : html`<time datetime=${entry.at}>${dayAndTime(entry.at)}</time>`;
 }
 
 export function evidence(found: Evidence): TemplateResult {
@@ -61,7 +66,7 @@ export function evidence(found: Evidence): TemplateResult {
         : html`<details>
             <summary>查看记录时间线（${found.timeline.length}条）</summary>
             <ol class="timeline">
-              ${found.timeline.map((entry) => html`<li data-kind=${entry.kind}><time datetime=${entry.at}>${dayAndTime(entry.at)}</time><span>${entry.text}</span></li>`)}
+              ${found.timeline.map((entry) => html`<li data-kind=${entry.kind}>${when(entry)}<span>${entry.text}</span></li>`)}
             </ol>
           </details>`}`,
   );

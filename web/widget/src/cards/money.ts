@@ -73,7 +73,7 @@ export function scheduledRepayment(scheduled: ScheduledRepayment): TemplateResul
       { name: "期数", value: instalment(scheduled.instalment) },
       { name: "金额", value: scheduled.amount === null ? null : money(scheduled.amount), strong: true },
       { name: "扣款日", value: on(scheduled.executeOn) },
-      { name: "入账日", value: on(scheduled.postsOn) },
+      { name: scheduled.status === "refused" ? "还款日" : "入账日", value: on(scheduled.postsOn) },
       { name: "可预约日期", value: scheduled.opensOn === null ? null : `${day(scheduled.opensOn)}起` },
     ])}
     ${note(scheduled.reason === null ? null : label("scheduleReason", scheduled.reason))}`,

@@ -11,7 +11,7 @@ import { type Tone, card, note, rows } from "./parts.js";
 const on = (date: string | null): string | null => (date === null ? null : day(date));
 
 export function caseCard(it: CaseCard): TemplateResult {
-  const over = ["resolved", "closed", "withdrawn", "decided"].includes(it.status);
+  const over = ["decided", "remedied", "closed", "withdrawn"].includes(it.status);
   return card(
     it.type,
     `${label("caseKind", it.kind)}工单`,

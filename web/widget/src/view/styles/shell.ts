@@ -50,7 +50,7 @@ export const shell = css`
     display: flex;
     flex-direction: column;
     width: min(400px, calc(100vw - 40px));
-    height: min(680px, calc(100dvh - 40px));
+    height: min(720px, calc(100dvh - 40px));
     overflow: hidden;
     border: 1px solid var(--line);
     border-radius: 20px;
