@@ -15,6 +15,7 @@ from actions.base import CareAction, Events
 from actions.early_repayment import preview
 from actions.forms import is_bare_answer
 from actions.guard import asks_about_somebody_else, login_first, own_contract
+from actions.meaning import ask_meaning
 from actions.topics import account, cost, credit, overdue, product, repayment, safety, service, smalltalk, trouble
 from actions.topics.service import PRIORITY_ASKED, PRIORITY_DISTRESS, hand_over
 from actions.turn import Turn
@@ -53,10 +54,6 @@ NEEDS_LOGIN = frozenset(
 )
 """Questions that are about one's own account as a rule: the general answer comes with the card that asks to log in."""
 
-SMALLTALK = frozenset(
-    {"affirm", "deny", "greet", "goodbye", "thank", "vent", "out_of_scope", "ask_bot_identity", "report_unresolved"}
-)
-"""Never offered as a meaning."""
 MEANINGFUL = re.compile(r"\w")
 
 
@@ -130,19 +127,6 @@ class AskMeaning(CareAction):
         else:
             ask_meaning(turn)
         return []
-
-
-def ask_meaning(turn: Turn) -> None:
-    meanings = [name for name in turn.heard.ranking if name in turn.texts.answers and name not in SMALLTALK][:3]
-    buttons = [{"title": turn.texts.answers[name].title, "payload": f"/{name}"} for name in meanings]
-    buttons += [button.as_dict() for button in turn.texts.dialogue["ask_meaning"].buttons]
-    turn.buttons("ask_meaning", buttons, {"type": "options", "intents": meanings}, said=quoted(turn.heard.text))
-
-
-def quoted(text: str) -> str:
-    """What was said, short enough to repeat."""
-    flat = " ".join(text.split())
-    return flat if len(flat) <= 30 else flat[:29] + "…"
 
 
 class RequestHuman(CareAction):

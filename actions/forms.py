@@ -16,8 +16,11 @@ from rasa_sdk.events import SlotSet
 
 from actions.base import CareAction, Events
 from actions.lexicon import dialogue_words
+from actions.meaning import ask_meaning
 from actions.turn import Turn
 
+OFFER_MEANINGS_FROM = 5
+"""A shorter message inside a form is a failed answer, not a question."""
 ANSWER_INTENTS = frozenset({"affirm", "deny", "nlu_fallback", "report_unresolved"})
 
 
@@ -53,6 +56,17 @@ def wants_to_stop(turn: Turn) -> bool:
     return (turn.heard.intent == "deny" and not turn.heard.entities) or bool(dialogue_words().cancel.match(turn.heard.text))
 
 
+def is_running(form: str, tracker: Tracker) -> bool:
+    """Whether the form was active before the latest message. Rasa marks it active already while it is being activated."""
+    active, since_then = None, False
+    for event in tracker.events:
+        if event["event"] == "active_loop":
+            active, since_then = event.get("name"), False
+        elif event["event"] == "user":
+            since_then = True
+    return active == form and since_then
+
+
 class TaskForm(CareAction):
     """``validate_<form>`` for one task. ``task`` remembers mode, misses and whether the borrower gave up."""
 
@@ -80,7 +94,7 @@ class TaskForm(CareAction):
         return [SlotSet("task", {"form": self.form, "cancelled": True, "silent": True}), SlotSet("requested_slot", None)]
 
     def perform(self, turn: Turn, tracker: Tracker) -> Events:
-        if turn.active_form != self.form:
+        if not is_running(self.form, tracker):
             for name in self.slot_names:
                 turn.remember(name, None)
             turn.remember("task", {"form": self.form})
@@ -176,7 +190,10 @@ class ResumeForm(CareAction):
 
 
 class FormNotUnderstood(CareAction):
-    """A message inside a form that is neither an answer nor a question we know. The third in a row offers a person."""
+    """A message inside a form that is neither an answer nor a question we are sure of.
+
+    What it may have meant is offered beside the question; the second one in a row offers a person.
+    """
 
     action_name = "action_form_not_understood"
 
@@ -186,5 +203,7 @@ class FormNotUnderstood(CareAction):
         if task["misses"] >= 2:
             task["quiet_turn"] = turn.number
             turn.say("form_too_many_tries")
+        elif turn.heard.intent == "nlu_fallback" and len(turn.heard.text) >= OFFER_MEANINGS_FROM:
+            ask_meaning(turn)
         turn.remember("task", task)
         return []

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from bot.cases.service import CaseService, DisputeOutcome
-
 from actions.lexicon import dialogue_words
 from actions.turn import Turn
 from actions.wording import attempt_line, day, lines, word, yuan
+from bot.cases.service import CaseService, DisputeOutcome
 from bot.loans.port import Bill
 
 

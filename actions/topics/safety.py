@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from bot.cases.service import CaseService
-from bot.identity.contacts.service import ContactService
-
 from actions.topics.service import PRIORITY_FRAUD, hand_over
 from actions.turn import Turn
 from actions.wording import day, word
+from bot.cases.service import CaseService
+from bot.identity.contacts.service import ContactService
 
 
 def official_contact(turn: Turn) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from bot.cases.service import CaseService
-
 from actions import cards
 from actions.turn import Turn
 from actions.wording import attempt_line, day, lines, moment, payment_line, word, yuan
+from bot.cases.service import CaseService
 from bot.loans.port import DebitAttempt, DoubleDebit, Payment
 
 RECENT = timedelta(days=30)

@@ -46,7 +46,7 @@ class Server:
             "sender_id": self.conversation_id,
             "slots": self.slots,
             "latest_message": self.latest,
-            "events": [],
+            "events": [{"event": "active_loop", "name": self.active_form}, {"event": "user"}] if self.active_form else [],
             "paused": False,
             "followup_action": None,
             "active_loop": {"name": self.active_form} if self.active_form else {},

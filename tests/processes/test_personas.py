@@ -63,7 +63,7 @@ def test_a_trial_by_amount_can_be_corrected(live_app: LiveApp) -> None:
 def test_a_question_interrupts_the_form_and_the_form_goes_on(live_app: LiveApp) -> None:
     chat = live_app.chat("C1002")
     chat.say('/ask_early_repayment{"repay_mode":"amount"}')
-    chat.say("提前还款要收手续费吗")
+    chat.say("提前还款会不会收违约金")
     assert chat.intent == "ask_early_repayment_fee"
     assert "没办完" in chat.text
     chat.say("那就2000块吧")

@@ -17,7 +17,9 @@ QUESTIONS = yaml.safe_load((Path(__file__).parents[1] / "data" / "questions.yml"
 def understood(live_app: LiveApp, intent: str, question: str) -> bool:
     chat = live_app.chat()
     chat.say(question)
-    options: list[str] = next((i["custom"]["intents"] for i in chat.replies if (i.get("custom") or {}).get("type") == "options"), [])
+    options: list[str] = next(
+        (i["custom"]["intents"] for i in chat.replies if (i.get("custom") or {}).get("type") == "options"), []
+    )
     if intent == "request_human":
         return "handoff" in chat.kinds()
     return chat.intent == intent or intent in options
