@@ -42,9 +42,9 @@ _FILLER = re.compile(
 class Thresholds:
     """Probabilities, the price of asking against that of a wrong answer (docs/nlu.md has the curve)."""
 
-    direct: float = 0.72
-    out_of_scope: float = 0.6
-    offer: float = 0.35  # the offered meanings together must reach this, else the message is rejected
+    direct: float = 0.75
+    out_of_scope: float = 0.5
+    offer: float = 0.2  # the offered meanings together must reach this, else the message is rejected
     option: float = 0.03  # a third meaning below this is left out
 
 
