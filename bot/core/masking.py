@@ -14,8 +14,9 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<!\d)(\d{4})(?:[ -]?\d){7,11}[ -]?(\d{4})(?!\d)"), r"\1********\2"),
     # mobile phone with or without +86, separators allowed
     (re.compile(r"(?<!\d)((?:\+?86[ -]?)?1[3-9]\d)[ -]?\d{4}[ -]?(\d{4})(?!\d)"), r"\1****\2"),
-    # a one-time code next to its name
-    (re.compile(r"(验证码|校验码|code|otp)(\W{0,4})\d{4,8}", re.IGNORECASE), r"\1\2******"),
+    # a one-time code next to its name: "验证码是123456", "code: 123456"
+    (re.compile(r"(验证码|校验码)(\D{0,6})\d{4,8}"), r"\1\2******"),
+    (re.compile(r"(code|otp)(\W{0,4})\d{4,8}", re.IGNORECASE), r"\1\2******"),
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
+from pathlib import Path
 from typing import Any, Literal
 
 from alembic import context
@@ -13,12 +13,13 @@ from sqlalchemy.types import TypeEngine
 from bot.core.database import Base, ExactDecimal, Instant, make_engine
 from bot.core.settings import Settings
 
-MODULES = ("bot.identity", "bot.loans", "bot.cases", "bot.conversations", "bot.channels", "bot.desk")
-"""Folders that may own tables; each is loaded when it has a ``models.py``, so that autogenerate sees them all."""
+ROOT = Path(__file__).resolve().parents[2]
 
-for module in MODULES:
-    if importlib.util.find_spec(f"{module}.models") is not None:
-        importlib.import_module(f"{module}.models")
+# Every models.py of the app, at any depth, so that autogenerate and `alembic check` see all tables. (bot/nlu is Rasa's.)
+for path in sorted((ROOT / "bot").rglob("models.py")):
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    if not module.startswith("bot.nlu."):
+        importlib.import_module(module)
 
 
 def render_item(kind: str, item: Any, autogen: Any) -> str | Literal[False]:

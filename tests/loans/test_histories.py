@@ -51,7 +51,7 @@ steps = st.lists(
 starts = st.dates(date(2026, 1, 1), date(2028, 12, 31))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(start=starts, drawn=loans, history=steps)
 def test_any_history_of_payments_agrees_with_the_independent_calculation(
     shared_sqlite: Database, catalogue: Catalogue, start: date, drawn: list[Loan], history: list[Step]

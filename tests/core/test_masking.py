@@ -1,0 +1,51 @@
+"""Nothing personal gets out in clear, and what looks similar but is not stays readable."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from bot.core.logs import configure_logging
+from bot.core.masking import card_tail, mask, mask_phone
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("我的手机13900001001", "我的手机139****1001"),
+        ("+86 139-0000-1001", "+86 139****1001"),
+        ("卡号6222021234567890123", "卡号6222********0123"),
+        ("卡号6222 0212 3456 7890", "卡号6222********7890"),
+        ("身份证11010519491231002X", "身份证110***********002X"),
+        ("验证码是123456", "验证码是******"),
+        ("otp: 123456", "otp: ******"),
+        ("Authorization: Bearer abcdefghijk", "Authorization: Bearer <token>"),
+        ("eyJhbGciOi.eyJzdWIi.c2ln", "<token>"),
+    ],
+)
+def test_personal_data_is_hidden(text: str, masked: str) -> None:
+    assert mask(text) == masked
+
+
+@pytest.mark.parametrize("text", ["第10期还款320.67元", "合同FQ-20251010-1001", "客服400-100-3399", "2026-08-22 10:00"])
+def test_amounts_dates_contracts_and_service_numbers_stay(text: str) -> None:
+    assert mask(text) == text
+
+
+def test_a_phone_and_a_card_keep_what_their_owner_recognises() -> None:
+    assert mask_phone("13900001001") == "139****1001"
+    assert card_tail("6222021234567890123") == "0123"
+
+
+def test_a_traceback_is_masked_too(capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    try:
+        configure_logging(json=True)
+        logging.getLogger("other.library").error("failed", exc_info=ValueError("customer 13900001001"))
+    finally:
+        root.handlers, root.level = handlers, level
+    line = capsys.readouterr().err
+    assert "13900001001" not in line
+    assert "139****1001" in line
