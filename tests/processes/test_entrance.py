@@ -91,8 +91,7 @@ def test_an_agent_answers_and_gives_back(live_app: LiveApp) -> None:
     client = live_app.client
     login = client.post("/desk/api/login", json={"agent_id": "A2001", "password": "suixing-demo"})
     headers = {"Authorization": f"Bearer {login.json()['token']}"}
-    queue = client.get("/desk/api/queue", headers=headers).json()
-    waiting = queue["conversations"] if isinstance(queue, dict) else queue
+    waiting = client.get("/desk/api/queue", headers=headers).json()["waiting"]
     conversation = next(item["conversation_id"] for item in waiting if item.get("customer_id") == "C1006")
     base = f"/desk/api/conversations/{conversation}"
     assert client.post(f"{base}/claim", headers=headers).status_code == 200
