@@ -228,7 +228,8 @@ class FakeApp:
 @contextmanager
 def serving(fake: FakeApp) -> Iterator[str]:
     """Runs the app in a thread on a free port; gives its address."""
-    config = uvicorn.Config(fake.asgi, host="127.0.0.1", port=0, log_level="critical", ws="none", lifespan="off")
+    # No logging settings: they would be set for the whole process, and other tests look at what is logged.
+    config = uvicorn.Config(fake.asgi, host="127.0.0.1", port=0, log_config=None, ws="none", lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
