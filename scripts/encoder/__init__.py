@@ -1,0 +1,1 @@
+"""Builds the sentence encoder under models/encoder: `make encoder`."""
