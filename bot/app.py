@@ -5,9 +5,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import signal
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import FrameType
+from typing import Any
 
 import structlog
 from alembic.runtime.migration import MigrationContext
@@ -111,9 +116,29 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     lost = await runtime.gateway.transaction(lambda session: recover(session, runtime))
     if lost:
         log.warning("answered interrupted messages with an apology", count=lost)
+    end_long_polls_on_signals(runtime.gateway)
     yield
     await runtime.rasa.aclose()
     runtime.database.dispose()
+
+
+def end_long_polls_on_signals(gateway: Gateway) -> None:
+    """uvicorn waits for open requests before it tells us to end, and a long-poll lasts up to 25 s. So its own handlers are
+    called after ours. Elsewhere (tests, another server) there is nothing to hook into.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        previous = signal.getsignal(number)
+        if getattr(previous, "__self__", None).__class__.__module__.partition(".")[0] != "uvicorn":
+            continue
+
+        def ours(received: int, frame: FrameType | None, then: Any = previous) -> None:
+            loop.call_soon_threadsafe(gateway.close)
+            then(received, frame)
+
+        signal.signal(number, ours)
 
 
 def load_texts(settings: Settings) -> Texts:

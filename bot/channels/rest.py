@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, BackgroundTasks
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import APIRouter, BackgroundTasks, Request, Response
+from fastapi.routing import APIRoute
 
 from bot.channels.access import customer_of, proves_visitor
 from bot.channels.schemas import Health, WebhookReply, WebhookRequest
@@ -12,7 +16,22 @@ from bot.core.http import ERRORS
 
 CHANNEL = "rest"
 
-router = APIRouter(prefix="/webhooks/rest", tags=["borrower"], responses=ERRORS)
+
+class AnyContentType(APIRoute):
+    """Reads the body as JSON whatever the client calls it, as Rasa does (``curl -d`` sends a form's content type)."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_as_json(request: Request) -> Response:
+            headers = [pair for pair in request.scope["headers"] if pair[0] != b"content-type"]
+            scope = {**request.scope, "headers": [*headers, (b"content-type", b"application/json")]}
+            return await handle(Request(scope, request.receive))
+
+        return handle_as_json
+
+
+router = APIRouter(prefix="/webhooks/rest", tags=["borrower"], responses=ERRORS, route_class=AnyContentType)
 
 
 @router.get("/", summary="Health, as Rasa's channel has it", include_in_schema=False)

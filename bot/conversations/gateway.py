@@ -46,7 +46,13 @@ class Gateway:
         self._rasa = rasa
         self._metrics = metrics
         self._locks = KeyedLocks()
+        self._closing = False
         self.wakeups = Wakeups()
+
+    def close(self) -> None:
+        """Ends every long-poll at once with what there is; turns in progress go on to their end."""
+        self._closing = True
+        self.wakeups.notify_all()
 
     async def handle(self, inbound: Inbound) -> tuple[LogEntry, ...]:
         """The answers to one message. Never raises because of Rasa.
@@ -74,10 +80,10 @@ class Gateway:
         """What ``read`` finds after ``after``; when there is nothing, waits up to ``seconds`` for it."""
         deadline = time.monotonic() + seconds
         page = await self._read(read)
-        while not page.entries and page.last_seq >= after and (left := deadline - time.monotonic()) > 0:
+        while not (page.entries or page.last_seq < after or self._closing) and (left := deadline - time.monotonic()) > 0:
             with self.wakeups.listen(page.conversation_id) as grown:
                 page = await self._read(read)  # listen first, then look: what arrives in between still wakes us
-                if not page.entries:
+                if not page.entries and not self._closing:
                     with suppress(TimeoutError):  # then look into the database all the same
                         async with asyncio.timeout(min(left, DATABASE_POLL_SECONDS)):
                             await grown.wait()

@@ -55,3 +55,8 @@ class Wakeups:
     def notify(self, key: Hashable) -> None:
         for event in self._waiting.get(key, ()):
             event.set()
+
+    def notify_all(self) -> None:
+        for events in self._waiting.values():
+            for event in events:
+                event.set()

@@ -184,10 +184,10 @@ class TurnService:
     def complete(self, ticket: Ticket, messages: Sequence[BotMessage]) -> tuple[LogEntry, ...]:
         """Stores Rasa's answer."""
         message = self._release(ticket)
-        if message.attempt == ticket.attempt and message.state == "processing":
-            self._store_answers(ticket.conversation_id, message, messages)
-            message.state, message.failure = "answered", None
-        return self._answers(message)
+        if message.attempt != ticket.attempt or message.state != "processing":
+            return self._answers(message)  # our turn had run out, and another worker has answered
+        message.state, message.failure = "answered", None
+        return self._store_answers(ticket.conversation_id, message, messages)
 
     def fail(self, ticket: Ticket, failure: str) -> tuple[LogEntry, ...]:
         """Rasa gave no answer: the borrower is told, and whoever wants a human gets one without Rasa."""
@@ -239,15 +239,16 @@ class TurnService:
     def _settle(self, conversation: Conversation, message: Message, reply: Sequence[BotMessage]) -> Begun:
         """Answered by the gateway itself; not in the bot's name while a human is asked for."""
         author: Author = "bot" if conversation.owner == "bot" else "system"
-        self._store_answers(conversation.id, message, reply, author)
         message.state = "answered"
-        self._session.flush()
-        return Begun(conversation.id, "answered", self._answers(message))
+        return Begun(conversation.id, "answered", self._store_answers(conversation.id, message, reply, author))
 
-    def _store_answers(self, conversation_id: str, message: Message, reply: Sequence[BotMessage], author: Author = "bot") -> None:
+    def _store_answers(
+        self, conversation_id: str, message: Message, reply: Sequence[BotMessage], author: Author = "bot"
+    ) -> tuple[LogEntry, ...]:
         now = self._clock.now()
+        stored = []
         for item in reply:
-            self._repository.append(
+            row = self._repository.append(
                 conversation_id,
                 now,
                 direction="out",
@@ -259,6 +260,8 @@ class TurnService:
                 reply_to=message.seq,
                 attempt=message.attempt,
             )
+            stored.append(LogEntry.of(row))
+        return tuple(stored)
 
     def _answers(self, message: Message) -> tuple[LogEntry, ...]:
         return tuple(LogEntry.of(answer) for answer in self._repository.answers(message))

@@ -159,3 +159,15 @@ async def test_a_borrower_may_leave_the_queue_and_has_the_bot_back(stack: Stack)
     assert await leave(stack, sender, token) == (200, "")
     assert (await stack.read(sender, token))["owner"] == "bot"
     assert (await stack.say("二", sender=sender, token=token))[0]["text"] == "听到：二"
+
+
+async def test_a_closing_process_ends_long_polls_but_answers_on(stack: Stack) -> None:
+    sender, token = await stack.visitor()
+    await stack.say("一", sender=sender, token=token)
+    waiting = asyncio.create_task(stack.read(sender, token, after=2, wait=20))
+    await until(lambda: len(stack.runtime.gateway.wakeups) == 1)
+    stack.runtime.gateway.close()
+    async with asyncio.timeout(0.9):
+        assert (await waiting)["messages"] == []
+        assert (await stack.read(sender, token, after=2, wait=20))["messages"] == []
+    assert (await stack.say("二", sender=sender, token=token))[0]["text"] == "听到：二"

@@ -128,10 +128,14 @@ async def test_half_a_surrogate_pair_is_replaced_and_a_whole_one_joined(stack: S
     assert response.json()[0] == {"recipient_id": "u\ufffd", "text": "听到：😀 \ufffd"}
 
 
-async def test_a_client_of_rasa_that_sets_no_content_type_is_understood(stack: Stack) -> None:
+@pytest.mark.parametrize(
+    "content_type", [None, "application/x-www-form-urlencoded", "text/plain", "application/json; charset=utf-8"]
+)
+async def test_a_client_of_rasa_may_call_its_json_what_it_likes(stack: Stack, content_type: str | None) -> None:
     content = json.dumps({"sender": "u-1", "message": "你好"}).encode()
-    response = await stack.client.post(URL, content=content)
-    assert response.status_code == 200
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    response = await stack.client.post(URL, content=content, headers=headers)
+    assert response.json()[0]["text"] == "听到：你好"
 
 
 async def test_a_number_as_message_id_is_accepted(stack: Stack) -> None:
