@@ -197,8 +197,12 @@ class CaseBook:
         key: str | None = None,
     ) -> None:
         """Adds an event. Raises ``CaseOver`` or ``StepNotAllowed`` when the status does not admit it."""
-        require_step(self.status(case), event)
+        self.require(case, event)
         self._append(case, event, actor, audience, text, data or {}, key)
+
+    def require(self, case: CaseRow, event: EventType) -> None:
+        """Asks before anything is written or posted. Raises ``CaseOver`` or ``StepNotAllowed``."""
+        require_step(self.status(case), event)
 
     def join(self, case: CaseRow, intake: Intake, fingerprint: str, event: EventType, *, restarts_clock: bool = False) -> None:
         """What was told again, or more of it, joins the thread of ``case``."""

@@ -45,16 +45,40 @@ class Disputes:
         if not evidence.days:
             raise NothingOverdue("no overdue day in this instalment", contract_no=contract_no, instalment=instalment)
         subject = Subject(f"dispute:{contract_no}:{instalment}", contract_no, instalment, evidence.penalty)
+        made_good = self._made_good(customer_id, subject, evidence)
+        if made_good is not None:
+            return DisputeOutcome(
+                self.book.view(made_good), evidence, self.remedies.latest(made_good), evidence.kind, repeated=True
+            )
         opened = self._open(intake, subject, {"evidence": evidence.record()})
         self.hold(opened.case)
         remedy = self.remedies.latest(opened.case) or self._penalty_remedy(opened.case, evidence)
         return DisputeOutcome(self.book.view(opened.case), evidence, remedy, evidence.kind, opened.repeated)
 
-    def _penalty_remedy(self, case: CaseRow, evidence: Evidence) -> RemedyView | None:
-        """The system's share, less what was already forgiven or given back. ``None`` when nothing is left of it."""
-        contract = self.loans.contract(case.customer_id or "", evidence.contract_no)
+    def _made_good(self, customer_id: str, subject: Subject, evidence: Evidence) -> CaseRow | None:
+        """The closed case that gave everything back, when nothing has accrued since: there is nothing to open a new one for."""
+        if (
+            evidence.borrower_caused
+            or self._left_to_give(customer_id, evidence) > 0
+            or self.book.repository.by_subject(subject.name)
+        ):
+            return None
+        earlier = self.book.repository.about(subject.contract_no, subject.instalment)
+        return next((case for case in earlier if self._gave_penalty(case)), None)
+
+    def _gave_penalty(self, case: CaseRow) -> bool:
+        latest = self.remedies.latest(case)
+        return latest is not None and latest.kind == "penalty" and latest.receipt_no is not None
+
+    def _left_to_give(self, customer_id: str, evidence: Evidence) -> Fen:
+        """The system's share, less what was already forgiven or given back (a refunded penalty counts as waived)."""
+        contract = self.loans.contract(customer_id, evidence.contract_no)
         item = next(item for item in contract.instalments if item.number == evidence.instalment)
-        amount: Fen = evidence.system_caused - item.waived_penalty
+        return evidence.system_caused - item.waived_penalty
+
+    def _penalty_remedy(self, case: CaseRow, evidence: Evidence) -> RemedyView | None:
+        """What is left of the system's share; ``None`` when that is nothing, or a person has decided the case."""
+        amount = self._left_to_give(case.customer_id or "", evidence)
         if amount <= 0 or self.book.dates(case).stopped:
             return None
         at_once = evidence.kind == "system" and evidence.incident_confirmed

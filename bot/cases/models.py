@@ -33,6 +33,7 @@ class CaseRow(Base):
         CheckConstraint("(contract_no IS NULL) = (instalment IS NULL)", name="whole_reference"),
         Index(None, "customer_id", "received_at"),
         Index(None, "callback_phone"),
+        Index(None, "contract_no", "instalment"),
     )
     id: Mapped[Serial]
     case_no: Mapped[str] = mapped_column(String(24), unique=True)

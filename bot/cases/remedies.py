@@ -104,6 +104,7 @@ class RemedyService:
         if draft is None:
             if rows and rows[0].status in ("granted", "approved"):
                 raise RemedyOpen("the case has its remedy", status=rows[0].status)
+            self.book.require(case, "proposed")
             draft = self._new(case, Claim("penalty", self._checked(case, amount), reason, at_once=False), agent)
         elif draft.proposed_by is not None:
             raise RemedyOpen("a remedy is proposed already", status=draft.status)
@@ -129,6 +130,7 @@ class RemedyService:
             raise NotProposed("no agent has put this remedy forward, or it is decided", status=row.status)
         if row.proposed_by == supervisor.identifier:
             raise SamePerson("who proposed a remedy may not approve it")
+        self.book.require(case, "approved")
         receipts = self._post(case, row)
         row.status, row.decided_by, row.decided_at = "approved", supervisor.identifier, self.book.clock.now()
         self._save(row)

@@ -14,27 +14,20 @@ from typing import Literal
 from bot.cases.policy import RepeatPolicy
 
 Relation = Literal["repeat", "new_facts", "other"]
-LEAST_PAIRS = 3
-"""A text with fewer pairs of its own says nothing about what happened ("我要投诉！")."""
 
 
 def relation(story: str, told: Iterable[str], policy: RepeatPolicy) -> Relation:
     """How ``story`` relates to a case in which ``told`` was said before."""
     before = list(told)
     own = _pairs(story, policy)
-    if len(own) < LEAST_PAIRS and not _numbers(story):
-        return "repeat"
+    if not own and not _numbers(story):
+        return "repeat"  # "我要投诉！" says nothing about what happened
     known = set().union(*(_pairs(text, policy) for text in before))
     percent = 100 * len(own & known) // len(own) if own else 100
     if percent < policy.same_matter_percent:
         return "other"
     new_numbers = _numbers(story) - set().union(*(_numbers(text) for text in before))
     return "repeat" if percent >= policy.nothing_new_percent and not new_numbers else "new_facts"
-
-
-def says_something(story: str, policy: RepeatPolicy) -> bool:
-    """Whether the story tells what happened at all."""
-    return len(_pairs(story, policy)) >= LEAST_PAIRS
 
 
 def _pairs(text: str, policy: RepeatPolicy) -> set[str]:

@@ -59,6 +59,11 @@ class CaseRepository:
         """The open case about ``subject``, locked."""
         return self.session.scalar(_locked(select(CaseRow).where(CaseRow.open_subject == subject)))
 
+    def about(self, contract_no: str, instalment: int) -> Sequence[CaseRow]:
+        """All cases about an instalment, newest first."""
+        query = select(CaseRow).where(CaseRow.contract_no == contract_no, CaseRow.instalment == instalment)
+        return self.session.scalars(query.order_by(CaseRow.id.desc())).all()
+
     def by_id(self, case_id: int, *, lock: bool = False) -> CaseRow:
         return self.session.scalars(_locked(select(CaseRow).where(CaseRow.id == case_id), lock=lock)).one()
 

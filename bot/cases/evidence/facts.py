@@ -85,7 +85,7 @@ class IncidentFact:
 
 @dataclass(frozen=True)
 class PaymentFact:
-    """A payment meant for this instalment. ``credited`` is the part of a settled one that may have gone to it."""
+    """A payment meant for this instalment. ``credited`` is what a settled one paid of it besides penalty."""
 
     created_at: datetime
     amount: Fen

@@ -36,7 +36,7 @@ def load_facts(loans: LoanBackend, customer_id: str, contract_no: str, instalmen
         mandates=tuple(MandateFact(mandate.signed_at, mandate.revoked_at) for mandate in loans.mandates(customer_id)),
         attempts=tuple(AttemptFact(try_.attempted_at, try_.result_code, try_.side, try_.amount) for try_ in attempts),
         incidents=tuple(_incident(incident) for incident in incidents),
-        payments=_payments(loans.payments(customer_id), contract_no, item),
+        payments=_payments(loans.payments(customer_id), contract_no, instalment),
         notices=tuple(
             NoticeFact(notice.kind, notice.channel, notice.sent_at, notice.delivery, notice.delivered_at)
             for notice in loans.notices(customer_id, contract_no, instalment)
@@ -56,19 +56,13 @@ def _incident(incident: Incident) -> IncidentFact:
     return IncidentFact(incident.channel, incident.starts_at, incident.ends_at, confirmed, incident.incident_no)
 
 
-def _payments(payments: Iterable[Payment], contract_no: str, item: Instalment) -> tuple[PaymentFact, ...]:
-    """The payments meant for the instalment.
-
-    The port does not say how much of a payment went to which instalment. What was paid of this one is known, so it is
-    attributed to the settled payments in the order in which they were settled.
-    """
-    mine = [p for p in payments if any((t.contract_no, t.instalment) == (contract_no, item.number) for t in p.targets)]
-    left = item.paid_principal + item.paid_interest + item.paid_fee
+def _payments(payments: Iterable[Payment], contract_no: str, number: int) -> tuple[PaymentFact, ...]:
+    """The payments meant for the instalment, and what each has paid of it besides penalty."""
     facts = []
-    for payment in sorted(mine, key=lambda p: (p.resolved_at or p.created_at, p.payment_no)):
-        credited = min(left, payment.amount - payment.left_over) if payment.status == "settled" else 0
-        left -= credited
-        facts.append(_payment(payment, credited))
+    for payment in payments:
+        if any((target.contract_no, target.instalment) == (contract_no, number) for target in payment.targets):
+            mine = (part for part in payment.parts if (part.contract_no, part.instalment) == (contract_no, number))
+            facts.append(_payment(payment, sum(part.amount for part in mine if part.component != "penalty")))
     return tuple(facts)
 
 

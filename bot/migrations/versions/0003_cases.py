@@ -74,6 +74,7 @@ def _cases() -> None:
     )
     op.create_index(op.f("ix_cases_customer_id_received_at"), "cases", ["customer_id", "received_at"])
     op.create_index(op.f("ix_cases_callback_phone"), "cases", ["callback_phone"])
+    op.create_index(op.f("ix_cases_contract_no_instalment"), "cases", ["contract_no", "instalment"])
     op.create_table(
         "case_numbers", sa.Column("day", sa.Date(), primary_key=True), sa.Column("last", sa.Integer(), nullable=False)
     )
