@@ -60,7 +60,7 @@ lint: setup ## ruff and the layers between folders
 	@.venv-app/bin/ruff check . && .venv-app/bin/ruff format --check . && .venv-app/bin/lint-imports
 
 types: setup ## mypy strict
-	@.venv-app/bin/mypy && .venv-app/bin/mypy --python-executable $(NLU) --python-version 3.10 bot/nlu
+	@.venv-app/bin/mypy && .venv-app/bin/mypy --config-file mypy-nlu.ini --python-executable $(NLU)
 
 test-unit: setup ## rules, services, actions, gateway, data
 	@.venv-app/bin/pytest -q -m "not processes and not browser"

@@ -20,7 +20,7 @@ step "ruff" .venv-app/bin/ruff check .
 step "format" .venv-app/bin/ruff format --check --quiet .
 step "layers" .venv-app/bin/lint-imports --no-logo
 step "types: app" .venv-app/bin/mypy
-step "types: nlu" .venv-app/bin/mypy --python-executable .venv-nlu/bin/python --python-version 3.10 bot/nlu
+step "types: nlu" .venv-app/bin/mypy --config-file mypy-nlu.ini --python-executable .venv-nlu/bin/python
 step "widget: lint" npm --prefix web/widget run --silent lint
 step "widget: unit tests" npm --prefix web/widget run --silent test
 step "understanding" bash scripts/test_nlu.sh
