@@ -117,6 +117,14 @@ def test_principal_repaid_ahead_stops_costing_interest_that_day() -> None:
     assert positions(loan, date(2026, 4, 7))[0].interest_at_due == 9523
 
 
+def test_an_instalment_repaid_on_the_due_date_before_owes_no_fee_but_a_day_later_it_does() -> None:
+    whole = book("FQ", 240000, "0.006", date(2026, 5, 28), 6)
+    for day, fee in ((date(2026, 6, 28), 0), (date(2026, 6, 29), 1440)):  # the first is due on 28 June
+        ahead = paid(day, 2, "principal", 40000)
+        loan = book("FQ", 240000, "0.006", date(2026, 5, 28), 6, *paid_in_full(whole, 1), ahead)
+        assert positions(loan, date(2026, 7, 20))[1].fee == fee
+
+
 def test_an_instalment_repaid_before_its_period_began_owes_no_fee() -> None:
     whole = book("FQ", 240000, "0.006", date(2026, 5, 28), 6)
     ahead = paid(date(2026, 6, 10), 2, "principal", 40000)
