@@ -36,6 +36,7 @@ _VALUES = frozenset({"amount", "date", "period", "ordinal", "contract_no", "case
 _FILLER = re.compile(
     r"[\s，。！？、；：,.!?吧啊呢嘛哦就那嗯先还要了是选的个它这元块笔期号]|好的?|应该|大概|左右|不对|改成|改为|我想|我要|帮我|我"
 )
+_POINTING = re.compile(r"[就要选是]{0,2}[这那](?:一|第一)?[个笔条张]?[吧了的啊呀]*[。！!.]?")
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,9 @@ def decide(ranking: list[dict[str, Any]], thresholds: Thresholds, *, only_values
 
 
 def only_values(text: str, entities: list[dict[str, Any]]) -> bool:
-    """Whether the message is nothing but values, small words and punctuation ("那就5000吧")."""
+    """Whether the message holds nothing but values and small words ("那就5000吧"), or points at something ("就这笔")."""
+    if _POINTING.fullmatch(text.strip()):
+        return True
     covered: set[int] = set()
     for entity in entities:
         if entity["entity"] in _VALUES:

@@ -22,6 +22,7 @@ from bot.nlu import segmenter
 _NUMBER = re.compile(r"\d+(?:\.\d+)?|\*")
 _NOT_WORD = re.compile(r"[^\w]+")
 _START, _END = "^", "$"
+_BORDERS = _START + _END
 
 
 def prepare(canonical: str) -> str:
@@ -33,11 +34,13 @@ def prepare(canonical: str) -> str:
 
 
 def character_ngrams(text: str, longest: int) -> Iterable[str]:
-    """All runs of 1 to `longest` characters, the borders of the message counted as characters."""
+    """All runs of 1 to `longest` characters, the borders of the message counted as characters, but none of borders alone."""
     bordered = f"{_START}{text}{_END}"
     for size in range(1, longest + 1):
         for start in range(len(bordered) - size + 1):
-            yield bordered[start : start + size]
+            run = bordered[start : start + size]
+            if run.strip(_BORDERS):
+                yield run
 
 
 def word_ngrams(text: str) -> Iterable[str]:

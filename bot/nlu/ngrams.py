@@ -87,8 +87,10 @@ class NgramModel:
         return cls(names, featuriser, weights, bias, settings.prudence * fit_sharpness(held_out, gold))
 
     def scores(self, canonical: str) -> Scores:
-        """The raw score of each intent."""
+        """The raw score of each intent: all alike for a message of which nothing is known (a smiley, 。。。, gibberish)."""
         columns, values = self.featuriser.row(canonical)
+        if not len(columns):
+            return np.zeros(len(self.intents))
         return np.asarray(values @ self.weights[columns] + self.bias, dtype=np.float64)
 
     def log_probabilities(self, canonical: str) -> Scores:

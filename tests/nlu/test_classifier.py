@@ -42,6 +42,11 @@ def test_probabilities_sum_to_one_even_for_a_text_without_any_known_feature(mode
         assert np.exp(model.log_probabilities(text)).sum() == pytest.approx(1)
 
 
+def test_a_message_without_anything_known_has_no_favourite(model):
+    for text in ("", "？？？", "😂"):
+        assert np.ptp(model.log_probabilities(text)) == 0
+
+
 def test_a_stored_model_gives_the_same_probabilities(model, tmp_path):
     model.save(tmp_path)
     restored = NgramModel.load(tmp_path)

@@ -53,6 +53,16 @@ def test_a_question_with_a_value_in_it_is_a_question(text):
     assert not only_values(text, [{"entity": "amount", "start": start, "end": start + 4}])
 
 
+@pytest.mark.parametrize("text", ["就这笔", "这个", "要那个吧", "那笔。"])
+def test_pointing_at_something_is_an_answer(text):
+    assert only_values(text, [])
+
+
+@pytest.mark.parametrize("text", ["这个怎么还", "好的", "这笔钱不是我借的"])
+def test_other_short_messages_are_classified(text):
+    assert not only_values(text, [])
+
+
 def test_a_product_name_alone_is_no_answer_to_be_passed_on():
     assert not only_values("快贷", [{"entity": "product", "start": 0, "end": 2}])
 
