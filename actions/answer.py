@@ -15,7 +15,7 @@ from actions.base import CareAction, Events
 from actions.early_repayment import preview
 from actions.forms import is_bare_answer
 from actions.guard import asks_about_somebody_else, login_first, own_contract
-from actions.meaning import ask_meaning
+from actions.meaning import ask_meaning, quoted
 from actions.topics import account, cost, credit, overdue, product, repayment, safety, service, smalltalk, trouble
 from actions.topics.service import PRIORITY_ASKED, PRIORITY_DISTRESS, hand_over
 from actions.turn import Turn
@@ -117,6 +117,9 @@ class AskMeaning(CareAction):
             return []
         if not MEANINGFUL.search(turn.heard.text):
             turn.say("nothing_understood_emoji")
+            return []
+        if turn.heard.decision == "answer":
+            turn.say("no_question_open", said=quoted(turn.heard.text))
             return []
         misses = int(turn.slots.get("misunderstandings") or 0) + 1
         turn.remember("misunderstandings", misses)

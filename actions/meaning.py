@@ -10,11 +10,27 @@ SMALLTALK = frozenset(
 """Never offered as a meaning."""
 
 
+FEWEST, MOST = 2, 3
+
+
+def meanings(turn: Turn) -> list[str]:
+    """Two or three intents, best first: what bot/nlu would choose between, else the best of its ranking."""
+    sensible = [name for name in turn.heard.options if offerable(turn, name)][:MOST]
+    others = [name for name in turn.heard.ranking if offerable(turn, name) and name not in sensible]
+    if not turn.heard.options:
+        return others[:MOST]
+    return sensible + others[: max(0, FEWEST - len(sensible))]
+
+
+def offerable(turn: Turn, intent: str) -> bool:
+    return intent in turn.texts.answers and intent not in SMALLTALK
+
+
 def ask_meaning(turn: Turn) -> None:
-    meanings = [name for name in turn.heard.ranking if name in turn.texts.answers and name not in SMALLTALK][:3]
-    buttons = [{"title": turn.texts.answers[name].title, "payload": f"/{name}"} for name in meanings]
+    names = meanings(turn)
+    buttons = [{"title": turn.texts.answers[name].title, "payload": f"/{name}"} for name in names]
     buttons += [button.as_dict() for button in turn.texts.dialogue["ask_meaning"].buttons]
-    turn.buttons("ask_meaning", buttons, {"type": "options", "intents": meanings}, said=quoted(turn.heard.text))
+    turn.buttons("ask_meaning", buttons, {"type": "options", "intents": names}, said=quoted(turn.heard.text))
 
 
 def quoted(text: str) -> str:

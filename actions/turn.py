@@ -34,12 +34,18 @@ class Entity:
 
 @dataclass(frozen=True)
 class Heard:
-    """The latest message as Rasa parsed it. ``ranking`` holds intents best first, without ``nlu_fallback``."""
+    """The latest message as Rasa parsed it. ``ranking`` holds intents best first, without ``nlu_fallback``.
+
+    ``decision`` and ``options`` come from bot/nlu/fallback.py: ``direct``, ``ask`` (one of the options), ``answer`` (a bare value,
+    meaningful only where a question is open), ``reject``; empty for a pressed button.
+    """
 
     text: str
     intent: str
     ranking: tuple[str, ...] = ()
     entities: tuple[Entity, ...] = ()
+    decision: str = ""
+    options: tuple[str, ...] = ()
 
     @property
     def is_payload(self) -> bool:
@@ -62,7 +68,9 @@ class Heard:
             Entity(item["entity"], item.get("value"), item.get("start"), item.get("end"))
             for item in message.get("entities") or ()
         )
-        return cls(message.get("text") or "", (message.get("intent") or {}).get("name") or "", ranking, entities)
+        intent = (message.get("intent") or {}).get("name") or ""
+        options = tuple(message.get("options") or ())
+        return cls(message.get("text") or "", intent, ranking, entities, message.get("decision") or "", options)
 
 
 @dataclass
