@@ -31,6 +31,8 @@ INPUTS = (
     "data/stories",
     "data/lexicon",
     "data/local",
+    "models/encoder/encoder.int8.onnx",
+    "models/encoder/tokenizer.json",
 )
 DATA_FOLDERS = ("data/nlu", "data/rules", "data/stories", "data/local")
 KEPT_OLD_ARCHIVES = 3

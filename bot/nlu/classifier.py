@@ -17,7 +17,8 @@ from rasa.shared.nlu.constants import INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from bot.nlu import keys, lexicon
+from bot.nlu import encoder, ensemble, keys, lexicon
+from bot.nlu.ensemble import Ensemble, EnsembleSettings
 from bot.nlu.ngrams import NgramModel, Scorer, Scores, Settings, log_softmax
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ def combine(scorers: list[Scorer], canonical: str) -> Scores:
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
 class NgramIntentClassifier(GraphComponent, IntentClassifier):
-    """Linear model over n-grams; a second scorer (the encoder of issue 3) joins `scorers` and is averaged in."""
+    """Linear model over n-grams, averaged with a linear head over the sentence encoder when models/encoder has one."""
 
     @classmethod
     def required_components(cls) -> list[type]:
@@ -45,15 +46,16 @@ class NgramIntentClassifier(GraphComponent, IntentClassifier):
     @staticmethod
     def get_default_config() -> dict[str, Any]:
         """The measured settings."""
-        return asdict(Settings())
+        return asdict(Settings()) | asdict(EnsembleSettings())
 
     @classmethod
     def fingerprint_addon(cls, config: dict[str, Any]) -> str:
         """See NormalisingJiebaTokenizer."""
-        return lexicon.fingerprint()
+        return f"{lexicon.fingerprint()} {encoder.fingerprint()}"
 
     def __init__(self, config: dict[str, Any], model_storage: ModelStorage, resource: Resource) -> None:
         self._settings = Settings(**{field.name: config[field.name] for field in fields(Settings)})
+        self._ensemble_settings = EnsembleSettings(**{field.name: config[field.name] for field in fields(EnsembleSettings)})
         self._storage = model_storage
         self._resource = resource
         self.scorers: list[Scorer] = []
@@ -69,7 +71,8 @@ class NgramIntentClassifier(GraphComponent, IntentClassifier):
         """Fit on all sentences that carry an intent and store the model."""
         examples = [example for example in training_data.intent_examples if example.get(TEXT)]
         texts = [example.get(keys.CANONICAL) for example in examples]
-        model = NgramModel.train(texts, [example.get(INTENT) for example in examples], self._settings)
+        intents = [example.get(INTENT) for example in examples]
+        model, unseen = NgramModel.train_with_held_out(texts, intents, self._settings)
         logger.info(
             "n-gram model: %d sentences, %d intents, %d features, sharpness %.2f",
             len(texts),
@@ -80,6 +83,13 @@ class NgramIntentClassifier(GraphComponent, IntentClassifier):
         self.scorers = [model]
         with self._storage.write_to(self._resource) as folder:
             model.save(folder)
+            if found := encoder.available():
+                both = ensemble.train(model, unseen, texts, intents, found, self._ensemble_settings)
+                logger.info("encoder: head fitted, sharpness %.2f of the head, %.2f of both", both.head.sharpness, both.sharpness)
+                both.save(folder)
+                self.scorers = [both]
+            else:
+                logger.info("encoder: no files in %s, n-grams alone (make encoder builds them)", encoder.folder())
         return self._resource
 
     @classmethod
@@ -94,7 +104,13 @@ class NgramIntentClassifier(GraphComponent, IntentClassifier):
         """The stored classifier. Raises ValueError when the archive has none: a bot that understands nothing must not start."""
         component = cls(config, model_storage, resource)
         with model_storage.read_from(resource) as folder:
-            component.scorers = [NgramModel.load(folder)]
+            model = NgramModel.load(folder)
+            component.scorers = [model]
+            if ensemble.was_saved(folder):
+                if found := encoder.available():
+                    component.scorers = [Ensemble.load(folder, model, found)]
+                else:
+                    logger.warning("encoder: its files are gone from %s, n-grams alone", encoder.folder())
         return component
 
     def process(self, messages: list[Message]) -> list[Message]:

@@ -76,6 +76,11 @@ class NgramModel:
 
         Raises ValueError when there are fewer than two intents or an intent has fewer sentences than there are folds.
         """
+        return cls.train_with_held_out(texts, intents, settings)[0]
+
+    @classmethod
+    def train_with_held_out(cls, texts: Sequence[str], intents: Sequence[str], settings: Settings) -> tuple[NgramModel, Scores]:
+        """As `train`, and the log probabilities of each sentence by a model that has not seen it."""
         names = tuple(sorted(set(intents)))
         gold = np.asarray([names.index(intent) for intent in intents], dtype=np.int64)
         counts = np.bincount(gold, minlength=len(names))
@@ -84,7 +89,8 @@ class NgramModel:
         held_out = held_out_scores(texts, gold, len(names), settings)
         featuriser = Featuriser.fit(texts, settings.longest, settings.at_least)
         weights, bias = _fit(featuriser, texts, gold, len(names), settings)
-        return cls(names, featuriser, weights, bias, settings.prudence * fit_sharpness(held_out, gold))
+        sharpness = settings.prudence * fit_sharpness(held_out, gold)
+        return cls(names, featuriser, weights, bias, sharpness), log_softmax(held_out * sharpness)
 
     def scores(self, canonical: str) -> Scores:
         """The raw score of each intent: all alike for a message of which nothing is known (a smiley, 。。。, gibberish)."""

@@ -1,4 +1,4 @@
-"""The encoder's tokeniser: best segmentation into the pieces of its vocabulary (SentencePiece unigram, XLM-R's pieces), without a library.
+"""The encoder's tokeniser: the best segmentation into the pieces of its vocabulary (SentencePiece unigram), without a library.
 
 `tokenizer.json` holds the pieces with their scores (natural log), the ids of the special tokens, what characters are rewritten to
 first, and the words that e5 expects in front of a question.
@@ -69,7 +69,7 @@ class UnigramTokeniser:
 
     def _best(self, text: str) -> list[tuple[str, int]]:
         """Viterbi: the segmentation whose scores add up to the most. An unknown character costs 10 more than the rarest piece."""
-        rewritten = " ".join(text.translate(self.rewrites).split(" ")) if "  " not in text else text.translate(self.rewrites)
+        rewritten = text.translate(self.rewrites)
         while "  " in rewritten:
             rewritten = rewritten.replace("  ", " ")
         line = (rewritten if rewritten.startswith(" ") else " " + rewritten).replace(" ", SPACE)

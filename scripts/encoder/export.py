@@ -57,7 +57,9 @@ def export(network: Encoder, target: Path, longest: int) -> None:
         quantize_dynamic(plain, target, per_channel=True, weight_type=QuantType.QInt8)
 
 
-def agreement(network: Encoder, file: Path, tokeniser: UnigramTokeniser, texts: Sequence[str], longest: int) -> tuple[float, float]:
+def agreement(
+    network: Encoder, file: Path, tokeniser: UnigramTokeniser, texts: Sequence[str], longest: int
+) -> tuple[float, float]:
     """Median and smallest cosine between the network's vectors and those of the written file."""
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     cosines = []

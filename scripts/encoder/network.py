@@ -65,9 +65,8 @@ class Encoder(nn.Module):
         for layer in self.layers[frozen:]:
             states = layer(states, bias, dropout)
         if mask is None:
-            pooled = states.mean(dim=1)
-        else:
-            pooled = (states * mask[:, :, None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+            return nn.functional.normalize(states.mean(dim=1).float(), dim=-1)
+        pooled = (states * mask[:, :, None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
         return nn.functional.normalize(pooled.float(), dim=-1)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from bot.nlu import normaliser
-from bot.nlu.encoder import held_out, wording
+from bot.nlu.wording import held_out, wording
 
 _LABEL_MARK = "- "
 

