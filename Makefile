@@ -15,7 +15,7 @@ NLU := .venv-nlu/bin/python
 APP := .venv-app/bin/python
 EVAL ?=
 
-.PHONY: help run test setup web train eval lint types test-unit test-nlu test-dialogue test-processes test-browser lock clean screenshots
+.PHONY: help run test setup web train encoder eval lint types test-unit test-nlu test-dialogue test-processes test-browser lock clean screenshots
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -37,6 +37,11 @@ $(UV): requirements/tools.txt
 .venv-app/.ready: requirements/dev.txt | $(UV)
 	@bash scripts/make_env.sh .venv-app 3.11 requirements/dev.txt "app (Python 3.11)"
 
+# torch==…+cpu is not on PyPI: a folder of wheels that pip already knows, else PyTorch's own index.
+.venv-encoder/.ready: requirements/encoder.txt | $(UV)
+	@UV_FIND_LINKS=$${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-https://download.pytorch.org/whl/cpu/torch/}} \
+		bash scripts/make_env.sh .venv-encoder 3.11 requirements/encoder.txt "encoder build (Python 3.11)"
+
 WIDGET_SOURCES := $(shell find web/widget -path web/widget/node_modules -prune -o -path web/widget/dist -prune -o -type f -print 2>/dev/null)
 
 web: web/widget/dist/widget.js ## the chat widget and the demo page
@@ -51,6 +56,9 @@ web/widget/dist/widget.js: web/widget/node_modules/.ready $(WIDGET_SOURCES)
 
 train: setup ## train the Rasa model when the data changed
 	@$(NLU) scripts/train.py
+
+encoder: .venv-encoder/.ready ## rebuild models/encoder from our sentences (not needed to run; about 15 minutes)
+	@nice -n 10 .venv-encoder/bin/python -m scripts.encoder.build
 
 eval: train ## score the model: make eval EVAL=file.tsv
 	@test -n "$(EVAL)" || { echo "say which file: make eval EVAL=path/to/file.tsv"; exit 2; }
