@@ -36,8 +36,8 @@ class Entity:
 class Heard:
     """The latest message as Rasa parsed it. ``ranking`` holds intents best first, without ``nlu_fallback``.
 
-    ``decision`` and ``options`` come from bot/nlu/fallback.py: ``direct``, ``ask`` (one of the options), ``answer`` (a bare value,
-    meaningful only where a question is open), ``reject``; empty for a pressed button.
+    ``decision`` and ``options`` come from bot/nlu/fallback.py: ``direct``, ``ask`` (one of the options), ``answer`` (a bare value
+    that means something only where a question is open), ``reject``; empty for a pressed button.
     """
 
     text: str

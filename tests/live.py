@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -104,7 +104,7 @@ def free_ports(count: int) -> list[int]:
             item.close()
 
 
-def start_stack(folder: Path) -> Iterator[LiveApp]:
+def start_stack(folder: Path) -> Generator[LiveApp]:
     """Starts the stack with its data under ``folder`` and stops it in the end. Fails with the log when it does not get ready."""
     app_port, rasa_port, actions_port = free_ports(3)
     env = {

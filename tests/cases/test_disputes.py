@@ -241,7 +241,7 @@ def test_cards_have_the_shape_of_the_contract(desk: Desk) -> None:
         "cause": "system",
         "reasons": [
             "到期日8月10日的自动扣款因我们这边的原因没有成功（系统超时），之后也没有补扣成功",
-            "8月11日自动扣款正在发生已确认的系统故障",
+            "当天自动扣款正在发生已确认的系统故障",
         ],
     }
     assert [entry["kind"] for entry in card["timeline"]] == [
