@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import structlog
-from bot.conversations.service import ConversationContext, ConversationService
-from bot.loans.service import SqlLoanBackend
 from rasa_sdk import Action, Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.turn import Heard, Turn
+from bot.conversations.service import ConversationContext, ConversationService
 from bot.core.clock import Clock
 from bot.core.database import Database
 from bot.core.errors import NotFound
 from bot.core.settings import Settings
 from bot.core.texts import Texts
+from bot.loans.service import SqlLoanBackend
 
 log = structlog.get_logger(__name__)
 

@@ -6,12 +6,12 @@ import re
 from typing import Any
 
 import phonenumbers
-from bot.cases.service import CaseService
 
 from actions.forms import AskSlot, NoValue, SubmitTask, TaskForm
 from actions.lexicon import dialogue_words
 from actions.turn import Turn
 from actions.wording import day
+from bot.cases.service import CaseService
 
 INTENT = "file_complaint"
 STORY_FROM = 16

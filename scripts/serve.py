@@ -64,7 +64,6 @@ def prepare(settings: Settings) -> None:
     """Migrates the database; with ``DEMO=1`` fills an empty one with the demo people and agents."""
     from bot.desk.demo import seed_agents  # noqa: PLC0415
     from bot.loans.demo import seed_if_empty  # noqa: PLC0415
-
     from bot.migrations.run import upgrade  # noqa: PLC0415
 
     upgrade(settings.database_url)

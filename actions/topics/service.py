@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from bot.cases.service import CaseService, CaseView
-from bot.conversations.handoff import Handoff, HandoffService
-
 from actions.turn import Turn
 from actions.wording import day, lines, word
+from bot.cases.service import CaseService, CaseView
+from bot.conversations.handoff import Handoff, HandoffService
 
 PRIORITY_ASKED = 0
 PRIORITY_FRAUD = 5
