@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
@@ -26,7 +28,7 @@ Vectors = NDArray[np.float32]
 class Recipe:
     """Chosen by measurement; the card of the model names the values of the shipped one."""
 
-    epochs: int = 5
+    epochs: int = 6
     batch: int = 32
     frozen: int = 4
     rate: float = 1e-4
@@ -119,7 +121,9 @@ def _few_of_each(gold: NDArray[np.int64], count: int, chance: random.Random) -> 
 
 def first_head(found: Vectors, gold: NDArray[np.int64], recipe: Recipe) -> nn.Linear:
     """A linear layer over the frozen vectors to start from, halved so that fine-tuning has something to do."""
-    regression = LogisticRegression(C=10.0, max_iter=60).fit(found * recipe.scale, gold)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # only a start
+        regression = LogisticRegression(C=10.0, max_iter=60).fit(found * recipe.scale, gold)
     head = nn.Linear(found.shape[1], len(regression.classes_))
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(regression.coef_ * 0.5))

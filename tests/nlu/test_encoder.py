@@ -5,16 +5,23 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rasa.engine.storage.local_model_storage import LocalModelStorage
+from rasa.engine.storage.resource import Resource
+from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.nlu import encoder as encoders
 from bot.nlu import ensemble
+from bot.nlu.classifier import NgramIntentClassifier
 from bot.nlu.encoder import LONGEST, Encoder
 from bot.nlu.ensemble import Ensemble, EnsembleSettings
 from bot.nlu.ngrams import NgramModel, Settings
+from bot.nlu.tokeniser import NormalisingJiebaTokenizer
 from bot.nlu.unigram import UnigramTokeniser
 from bot.nlu.wording import held_out, wording
 
@@ -169,3 +176,39 @@ def test_a_head_made_for_another_encoder_is_refused(both, encoder, tmp_path):
 def test_one_sentence_in_ten_is_kept_from_fine_tuning():
     share = np.mean([held_out(wording(f"第{'甲乙丙丁戊己庚辛'[i % 8]}{chr(0x4E00 + i)}句")) for i in range(3000)])
     assert 0.08 < share < 0.12
+
+
+@pytest.fixture
+def component(tmp_path):
+    """Trains the classifier of the pipeline; gives a function that loads it again."""
+    storage, resource = LocalModelStorage(tmp_path), Resource("classifier")
+    config = {**NgramIntentClassifier.get_default_config(), "folds": 3}
+    data = TrainingData([Message.build(text=text, intent=intent) for text, intent in zip(TEXTS, INTENTS, strict=True)])
+    tokeniser = NormalisingJiebaTokenizer.create(NormalisingJiebaTokenizer.get_default_config(), storage, resource, None)
+
+    def train() -> Callable[[], NgramIntentClassifier]:
+        NgramIntentClassifier.create(config, storage, resource, None).train(tokeniser.process_training_data(data))
+        return lambda: NgramIntentClassifier.load(config, storage, resource, None)
+
+    return train
+
+
+def test_the_component_uses_the_encoder_when_its_files_are_there(component):
+    [scorer] = component()().scorers
+    assert isinstance(scorer, Ensemble)
+
+
+def test_training_without_the_files_says_so_and_works_on_ngrams(component, tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("SUIXING_ENCODER", str(tmp_path / "nothing here"))
+    with caplog.at_level("INFO"):
+        [scorer] = component()().scorers
+    assert isinstance(scorer, NgramModel)
+    assert "n-grams alone (make encoder builds them)" in caplog.text
+
+
+def test_a_model_whose_encoder_is_gone_still_answers_and_says_so(component, tmp_path, monkeypatch, caplog):
+    load = component()
+    monkeypatch.setenv("SUIXING_ENCODER", str(tmp_path / "nothing here"))
+    [scorer] = load().scorers
+    assert isinstance(scorer, NgramModel)
+    assert "its files are gone" in caplog.text
