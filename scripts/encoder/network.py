@@ -81,7 +81,7 @@ def load(pretrained: Pretrained) -> Encoder:
     with torch.no_grad():
         fill(network.words.weight, "emb.word")
         fill(network.positions, "emb.pos")
-        network.positions += torch.from_numpy(tensors["emb.type"][: shape.hidden])
+        network.positions.add_(torch.from_numpy(tensors["emb.type"][: shape.hidden]))
         fill(network.after_embedding.weight, "emb.ln.w")
         fill(network.after_embedding.bias, "emb.ln.b")
         for i, layer in enumerate(network.layers):

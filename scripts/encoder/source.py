@@ -80,9 +80,9 @@ def read(path: Path) -> Pretrained:
     """The whole file. Raises ValueError when a tensor's size is neither float32 nor 4-bit blocks."""
     reader = _Reader(path.read_bytes())
     reader.raw(8)
-    sizes = [int(value) for value in reader.take("7i")]
+    hidden, layers, heads, inner, vocabulary, positions, types = (int(value) for value in reader.take("7i"))
     epsilon, _ = reader.take("fi")
-    shape = Shape(*sizes, epsilon=float(epsilon))
+    shape = Shape(hidden, layers, heads, inner, vocabulary, positions, types, float(epsilon))
     tokeniser = _tokeniser(reader)
     tensors = {}
     (count,) = reader.take("i")

@@ -177,7 +177,7 @@ def tune(network: Encoder, tokeniser: UnigramTokeniser, sentences: Sentences, re
             scores = head(nn.functional.dropout(found * recipe.scale, recipe.head_dropout))
             loss = nn.functional.cross_entropy(scores, torch.from_numpy(gold[part]), label_smoothing=recipe.smoothing)
             machine.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             machine.step()
             schedule.step()
