@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -22,6 +23,8 @@ from bot.nlu.ensemble import Ensemble, EnsembleSettings
 from bot.nlu.ngrams import NgramModel, Scorer, Scores, Settings, log_softmax
 
 logger = logging.getLogger(__name__)
+
+_THREADS_FOR_TRAINING = min(2, os.cpu_count() or 1)
 
 
 def combine(scorers: list[Scorer], canonical: str) -> Scores:
@@ -83,7 +86,7 @@ class NgramIntentClassifier(GraphComponent, IntentClassifier):
         self.scorers = [model]
         with self._storage.write_to(self._resource) as folder:
             model.save(folder)
-            if found := encoder.available():
+            if found := encoder.available(threads=_THREADS_FOR_TRAINING):
                 both = ensemble.train(model, unseen, texts, intents, found, self._ensemble_settings)
                 logger.info("encoder: head fitted, sharpness %.2f of the head, %.2f of both", both.head.sharpness, both.sharpness)
                 both.save(folder)

@@ -28,6 +28,7 @@ LONGEST = 64
 """Ids of one message at most (about 90 characters); the rest of a long story does not change what it is about."""
 
 _BATCH = 32
+_REMEMBERED = 60_000
 
 
 def folder() -> Path:
@@ -53,9 +54,9 @@ def fingerprint() -> str:
 
 
 class Encoder:
-    """One session, one thread. Vectors have length 1."""
+    """One session. Vectors have length 1."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, threads: int = 1) -> None:
         """Raises FileNotFoundError when a file is missing, ValueError when the model is not the one its card describes."""
         file = place / MODEL_FILE
         self.tokeniser = UnigramTokeniser.load(place / TOKENISER_FILE)
@@ -64,7 +65,8 @@ class Encoder:
         if described != self.checksum:
             raise ValueError(f"{file} has SHA-256 {self.checksum}, its card says {described}: restore it or run make encoder")
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads must not take others' cores
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
@@ -92,10 +94,10 @@ class Encoder:
         return np.asarray(self._session.run(["vector"], {"ids": ids})[0], dtype=np.float32)
 
 
-def available() -> Encoder | None:
+def available(threads: int = 1) -> Encoder | None:
     """The encoder, or None when its files are not there: then the n-grams work alone."""
     place = folder()
-    return Encoder(place) if (place / MODEL_FILE).is_file() else None
+    return Encoder(place, threads) if (place / MODEL_FILE).is_file() else None
 
 
 def remembered_vectors(encoder: Encoder, canonical_texts: Sequence[str]) -> Vectors:
@@ -109,7 +111,7 @@ def remembered_vectors(encoder: Encoder, canonical_texts: Sequence[str]) -> Vect
     new = {key: text for key, text in zip(keys, canonical_texts, strict=True) if key not in known}
     if new:
         known.update(zip(new, encoder.vectors(list(new.values())), strict=True))
-        used = sorted(set(keys))
+        used = sorted(known if len(known) <= _REMEMBERED else set(keys))
         file.parent.mkdir(parents=True, exist_ok=True)
         scratch = file.with_suffix(f".{os.getpid()}.npz")
         np.savez(scratch, keys=np.asarray(used), vectors=np.stack([known[key] for key in used]))

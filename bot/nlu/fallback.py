@@ -44,9 +44,9 @@ class Thresholds:
     """Probabilities, the price of asking against that of a wrong answer (docs/nlu.md has the curve)."""
 
     direct: float = 0.75
-    out_of_scope: float = 0.5
+    out_of_scope: float = 0.4
     offer: float = 0.2  # the offered meanings together must reach this, else the message is rejected
-    option: float = 0.03  # a third meaning below this is left out
+    option: float = 0.01  # a third meaning below this is left out
 
 
 @dataclass(frozen=True)
