@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bot.core.masking import mask_line
+
 COLOURS = ("36", "33", "35", "32")
 STOP_SECONDS = 8.0
 STEADY_SECONDS = 20.0
@@ -31,7 +33,7 @@ class Command:
 
 
 class Supervisor:
-    """Starts the commands, prints their lines, restarts what dies, until ``stop``."""
+    """Starts the commands, prints their lines masked, restarts what dies, until ``stop``."""
 
     def __init__(self, commands: list[Command], cwd: Path) -> None:
         self._commands = commands
@@ -101,7 +103,7 @@ class Supervisor:
         while line := await process.stdout.readline():
             text = line.decode("utf-8", "replace").rstrip()
             if text and not command.quiet(text):
-                self.say(command.name, text, colour)
+                self.say(command.name, mask_line(text), colour)  # Rasa logs what borrowers wrote; we do not
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

@@ -13,7 +13,8 @@ from typing import Literal
 
 from bot.cases.policy import RepeatPolicy
 
-Relation = Literal["repeat", "new_facts", "other"]
+Relation = Literal["nothing", "repeat", "new_facts", "other"]
+"""``nothing``: the story says nothing about what happened ("我要投诉！快点处理")."""
 
 
 def relation(story: str, told: Iterable[str], policy: RepeatPolicy) -> Relation:
@@ -21,7 +22,7 @@ def relation(story: str, told: Iterable[str], policy: RepeatPolicy) -> Relation:
     before = list(told)
     own = _pairs(story, policy)
     if not own and not _numbers(story):
-        return "repeat"  # "我要投诉！" says nothing about what happened
+        return "nothing"
     known = set().union(*(_pairs(text, policy) for text in before))
     percent = 100 * len(own & known) // len(own) if own else 100
     if percent < policy.same_matter_percent:

@@ -72,9 +72,11 @@ class CaseRepository:
         query = select(CaseRow).where(CaseRow.customer_id == customer_id)
         return self.session.scalars(query.order_by(CaseRow.received_at.desc(), CaseRow.id.desc())).all()
 
-    def of_callback(self, phone: str) -> Sequence[CaseRow]:
-        """Anonymous cases with this call-back number, newest first."""
-        query = select(CaseRow).where(CaseRow.callback_phone == phone, CaseRow.customer_id.is_(None))
+    def anonymous(self, conversation_id: str, phone: str) -> Sequence[CaseRow]:
+        """Anonymous cases of this conversation with this call-back number, newest first."""
+        query = select(CaseRow).where(
+            CaseRow.conversation_id == conversation_id, CaseRow.callback_phone == phone, CaseRow.customer_id.is_(None)
+        )
         return self.session.scalars(query.order_by(CaseRow.received_at.desc(), CaseRow.id.desc())).all()
 
     def not_over(self) -> Sequence[CaseRow]:

@@ -147,7 +147,7 @@ class CaseService:
         if earlier is not None:
             return OpenedCase(self.book.view(case), merged=earlier[1] == "merged")
         repeats = self.book.policy(case).repeats
-        if relation(text, told(self.book.thread(case)), repeats) == "repeat":
+        if relation(text, told(self.book.thread(case)), repeats) in {"nothing", "repeat"}:
             self.book.join(case, intake, fingerprint, "merged")
             return OpenedCase(self.book.view(case), merged=True)
         self._new_facts(case, intake, fingerprint)
@@ -183,12 +183,16 @@ class CaseService:
         return OpenedCase(self.book.view(self.book.open(intake, fingerprint=fingerprint)), merged=False)
 
     def _join_open(self, intake: Intake, fingerprint: str) -> CaseRow | None:
-        """Adds the story to the open case of the same kind that it belongs to, if there is one."""
+        """Adds the story to the open case of the same kind that it belongs to, if there is one.
+
+        Words without content belong to the matter that this conversation is about, and to no other.
+        """
         continued: CaseRow | None = None
         for case in self._open_cases(intake):
             thread = self.book.thread(case)
             related = relation(intake.story, told(thread), self.book.policy(case).repeats)
-            if related == "repeat":
+            same_talk = case.conversation_id == intake.conversation_id
+            if related == "repeat" or (related == "nothing" and same_talk):
                 self.book.join(case, intake, fingerprint, "merged")
                 return case
             if related == "new_facts" and continued is None:
@@ -198,13 +202,17 @@ class CaseService:
         return continued
 
     def _open_cases(self, intake: Intake) -> list[CaseRow]:
-        """Undecided cases of the same kind and complainant, newest first, locked."""
+        """Undecided cases of the same kind and complainant, newest first, locked.
+
+        Who is anonymous continues what they began in the same conversation under the same number. A number alone proves nothing:
+        joining by it would tell anyone that its owner complained, and the number of that case.
+        """
         repository = self.book.repository
         if intake.customer_id is not None:
             rows = repository.of_customer(intake.customer_id)
         else:
             phone = self.book.callback(intake)
-            rows = repository.of_callback(phone) if phone else []
+            rows = repository.anonymous(intake.conversation_id, phone) if phone else []
         same_kind = [repository.by_id(row.id, lock=True) for row in rows if row.kind == intake.kind]
         return [row for row in same_kind if self.book.status(row) not in CLOCK_STOPS]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -25,6 +26,33 @@ def mask(text: str) -> str:
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
     return text
+
+
+_ESCAPED = re.compile(r"(?:\\u(?!00[0-7])[0-9a-fA-F]{4})+")
+"""Characters that a JSON log writes as escapes, except ASCII: quotes and control characters stay harmless as they are."""
+_QUOTED = r"""(?:"(?:[^"\\]|\\.)*(?:"|\\?$)|'(?:[^'\\]|\\.)*(?:'|\\?$))"""
+"""A quoted string; a line that was cut off has no closing quote."""
+_FREE_TEXT: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(rf"""(["']\w*text["']\s*:\s*){_QUOTED}"""), r'\1"<hidden>"'),  # a JSON log, a printed dict
+    (re.compile(rf"""\b(\w*text=)(?:{_QUOTED}|[^\s"']+)"""), r"\1<hidden>"),  # a console log
+)
+
+
+def mask_line(line: str) -> str:
+    """``mask`` for a line that another program (Rasa) logged: what a borrower wrote is hidden whole where it is a field.
+
+    Such a field is named ``text`` or ends in it (``user_text``). Escapes are resolved first: behind one, a phone number would
+    look like a part of longer digits.
+    """
+    line = _ESCAPED.sub(_unescaped, line)
+    for pattern, replacement in _FREE_TEXT:
+        line = pattern.sub(replacement, line)
+    return mask(line)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    characters: str = json.loads(f'"{match[0]}"')
+    return characters.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def mask_phone(phone: str) -> str:

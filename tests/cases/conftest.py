@@ -71,11 +71,17 @@ class Desk:
         )
 
     def complain(
-        self, story: str, customer_id: str | None = "C1002", *, phone: str | None = None, key: str | None = None
+        self,
+        story: str,
+        customer_id: str | None = "C1002",
+        *,
+        phone: str | None = None,
+        key: str | None = None,
+        conversation: str | None = None,
     ) -> OpenedCase:
         return self.cases.open_complaint(
             customer_id=customer_id,
-            conversation_id=f"conversation-{customer_id or phone}",
+            conversation_id=conversation or f"conversation-{customer_id or phone}",
             channel="rest",
             story=story,
             callback_phone=phone,

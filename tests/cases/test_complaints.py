@@ -126,9 +126,30 @@ def test_an_anonymous_complaint_needs_a_number_to_call_back(desk: Desk) -> None:
         desk.complain(STORY, None, phone="123")
     opened = desk.complain(STORY, None, phone="139 0000 1001")
     assert (opened.case.customer_id, opened.case.callback_phone) == (None, "+8613900001001")
-    again = desk.complain(STORY, None, phone="+86-13900001001")
+    again = desk.complain(STORY, None, phone="+86-13900001001", conversation="conversation-139 0000 1001")
     assert (again.merged, again.case.case_no) == (True, opened.case.case_no)
-    assert not desk.complain(STORY, None, phone="13900001002").merged
+    assert not desk.complain(STORY, None, phone="13900001002", conversation="conversation-139 0000 1001").merged
+
+
+@pytest.mark.parametrize("words", [STORY, "快点处理", "催收员每天早上六点给我妈妈打电话，昨天又打了3次"])
+def test_nobody_learns_from_a_phone_number_that_its_owner_complained(any_desk: Desk, words: str) -> None:
+    owners = any_desk.complain(STORY, "C1002", phone="13900001002", conversation="theirs").case
+    anonymous = any_desk.complain(STORY, None, phone="13900001002", conversation="somebody's").case
+    asked = any_desk.complain(words, None, phone="13900001002", conversation="a stranger's")
+    assert not asked.merged
+    assert asked.case.case_no not in {owners.case_no, anonymous.case_no}
+    assert not any_desk.complain(words, None, phone="13900001002", conversation="theirs").merged
+    assert len(any_desk.cases.thread("C1002", owners.case_no)) == 2
+
+
+def test_words_without_content_join_only_what_was_opened_in_the_same_conversation(desk: Desk) -> None:
+    here = desk.complain(STORY, conversation="today").case
+    later = desk.complain(OTHER, conversation="tomorrow").case
+    assert desk.complain("快点处理", conversation="today").case.case_no == here.case_no
+    assert desk.complain("快点处理", conversation="tomorrow").case.case_no == later.case_no
+    elsewhere = desk.complain("快点处理", conversation="next week")
+    assert not elsewhere.merged
+    assert elsewhere.case.case_no not in {here.case_no, later.case_no}
 
 
 def test_an_anonymous_case_is_nobodys_to_look_up(desk: Desk) -> None:
@@ -237,7 +258,7 @@ def test_a_credit_correction_runs_20_days(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("story", "told", "expected"),
     [
-        ("我要投诉", ["扣款失败害我逾期"], "repeat"),
+        ("我要投诉", ["扣款失败害我逾期"], "nothing"),
         ("扣款失败害我逾期", ["扣款失败害我逾期"], "repeat"),
         ("8月10日扣款失败害我逾期", ["扣款失败害我逾期"], "new_facts"),
         ("扣款失败害我逾期，银行流水显示余额充足", ["扣款失败害我逾期"], "new_facts"),
