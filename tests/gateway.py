@@ -122,7 +122,7 @@ class Stack:
             query = select(Message).where(Message.conversation_id == conversation_id).order_by(Message.seq)
             return list(session.scalars(query))
 
-    def request_human(self, conversation_id: str, reason: str = "user_request", priority: int = 0) -> None:
+    def request_human(self, conversation_id: str, reason: str = "asked", priority: int = 0) -> None:
         """What the action server does in its own process."""
         with self.database.transaction() as session:
             HandoffService(session, self.clock, self.runtime.texts).request(conversation_id, reason=reason, priority=priority)

@@ -43,7 +43,7 @@ async def messages(
 
     With `after=0` it is the newest part of the log. Another customer's conversation is a 404.
     """
-    customer_id = reader_of(runtime, token, sender)
+    customer_id = await reader_of(runtime, token, sender)
 
     def read(service: ConversationService) -> LogPage:
         return service.page(CHANNEL, sender, customer_id, after)
@@ -57,7 +57,7 @@ async def messages(
 @router.post("/leave-queue", summary="No longer wait for a human", response_model_exclude_none=True)
 async def leave_queue(body: LeaveQueueRequest, token: BearerToken, runtime: CurrentRuntime) -> MessagesPage:
     """Back to the bot; answers with the newest part of the log. 409 `not_in_queue` when nothing is waited for."""
-    customer_id = reader_of(runtime, token, body.sender)
+    customer_id = await reader_of(runtime, token, body.sender)
 
     def leave(session: Session) -> LogPage:
         conversations = ConversationService(session, runtime.clock)

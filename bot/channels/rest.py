@@ -53,7 +53,7 @@ async def receive(
         channel=CHANNEL,
         sender=body.sender,
         text=body.message,
-        customer_id=customer_of(runtime, token, body.sender),
+        customer_id=await customer_of(runtime, token, body.sender),
         message_id=None if metadata is None or metadata.message_id is None else str(metadata.message_id),
         adopt_anonymous=metadata is not None and proves_visitor(runtime, metadata.visitor_token, body.sender),
     )

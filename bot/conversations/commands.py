@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from bot.core.settings import ROOT
 
 _PAYLOAD = re.compile(r"/(?P<intent>[a-z_]+)(?P<entities>\{.*\})?", re.DOTALL)
 _INTERNAL = frozenset({"restart", "session_start", "back"})
 """Intents that steer Rasa itself: they would wipe or rewind the dialogue."""
 
-_HUMAN_PHRASES = frozenset(
-    {"转人工", "人工", "人工客服", "转人工客服", "找人工", "我要人工", "真人", "真人客服", "要人工", "人工服务", "转接人工"}
-)
+_EDGES = "。.!！~～ "
+"""What may stand around a word that the gateway itself understands."""
+
+
+@cache
+def gateway_words(path: Path = ROOT / "data" / "lexicon" / "gateway_words.yml") -> dict[str, frozenset[str]]:
+    """The few messages that are understood without Rasa, by purpose."""
+    return {purpose: frozenset(words) for purpose, words in yaml.safe_load(path.read_text(encoding="utf-8")).items()}
 
 
 def clean(text: str) -> str:
@@ -42,4 +53,9 @@ def for_rasa(text: str) -> str:
 
 def wants_human(text: str) -> bool:
     """The short list that the gateway understands itself when Rasa does not answer."""
-    return payload_intent(text) == "request_human" or text.strip("。.!！~～ ") in _HUMAN_PHRASES
+    return payload_intent(text) == "request_human" or text.strip(_EDGES) in gateway_words()["human"]
+
+
+def leaves_queue(text: str) -> bool:
+    """Whether a borrower who waits for a human says, in exactly these words, that they no longer want to."""
+    return text.strip(_EDGES) in gateway_words()["leave_queue"]

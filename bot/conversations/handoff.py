@@ -62,22 +62,25 @@ class HandoffService:
         self._clock = clock
         self._texts = texts
 
-    def request(self, conversation_id: str, *, reason: str, priority: int = 0) -> Handoff:
-        """Puts the conversation into the queue; asked again, it keeps its place (and may gain priority).
+    def request(self, conversation_id: str, *, reason: str, priority: int = 0, case_no: str | None = None) -> Handoff:
+        """Puts the conversation into the queue; asked again, it keeps its place (and may gain priority, or a case).
 
-        ``reason`` is a short code (``user_request``, ``fraud``, ``distress``, …). Raises ``ConversationNotFound``.
+        ``reason`` is a short code (``asked``, ``fraud``, ``distress``, …); ``case_no`` the case that it is about, shown on the
+        card and to the agent. Raises ``ConversationNotFound``.
         """
         self._lock(conversation_id)
         existing = self._requests.open_of(conversation_id)
         if existing is not None:
             if existing.state == "queued" and priority > existing.priority:
                 existing.priority = priority
-                self._session.flush()
+            existing.case_no = case_no or existing.case_no
+            self._session.flush()
             return self._describe(existing)
         row = HandoffRequest(
             conversation_id=conversation_id,
             reason=reason,
             priority=priority,
+            case_no=case_no,
             state="queued",
             requested_at=self._clock.now(),
         )
@@ -130,12 +133,15 @@ class HandoffService:
             raise NotTheOwner("another one owns the conversation")
         self._end(conversation_id, "handoff_given_back")
 
-    def leave(self, conversation_id: str) -> None:
-        """The borrower no longer wants to wait. Raises ``NotInQueue``, ``ConversationNotFound``."""
+    def leave(self, conversation_id: str, *, announce: bool = True) -> None:
+        """The borrower no longer wants to wait. Without ``announce`` the caller tells them (text ``handoff_left``).
+
+        Raises ``NotInQueue``, ``ConversationNotFound``.
+        """
         self._lock(conversation_id)
         if not self._conversations.change_owner(conversation_id, expected="queue", agent=None, to="bot", to_agent=None):
             raise NotInQueue("the conversation does not wait for a human")
-        self._end(conversation_id, "handoff_left")
+        self._end(conversation_id, "handoff_left" if announce else None)
 
     def reply(self, conversation_id: str, agent_id: str, text: str, *, message_id: str | None = None) -> int:
         """Stores the owner's words for the borrower; returns their ``seq``. The same ``message_id`` is stored once.
@@ -173,10 +179,12 @@ class HandoffService:
             raise LookupError(f"conversation {conversation_id} is with a human but has no open request")
         return row
 
-    def _end(self, conversation_id: str, key: str) -> None:
+    def _end(self, conversation_id: str, key: str | None) -> None:
         row = self._open(conversation_id)
         row.closed_at, row.state = self._clock.now(), "closed"
-        self._note(conversation_id, key)
+        self._session.flush()
+        if key is not None:
+            self._note(conversation_id, key)
 
     def _describe(self, row: HandoffRequest) -> Handoff:
         if row.state == "assigned":

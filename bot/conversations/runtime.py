@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -31,6 +31,8 @@ class Runtime:
     rasa: RasaClient
     gateway: Gateway
     metrics: Metrics
+    known_customers: set[str] = field(default_factory=set)
+    """Customers of a valid token who are in the loan books, as far as this process has looked."""
 
 
 async def get_runtime(request: Request) -> Runtime:

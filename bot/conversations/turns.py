@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
-from bot.conversations.commands import clean, for_rasa, payload_intent, wants_human
+from bot.conversations.commands import clean, for_rasa, leaves_queue, payload_intent, wants_human
 from bot.conversations.errors import MessageIdReused, TooManyMessages
 from bot.conversations.handoff import HandoffService
 from bot.conversations.models import Conversation, Message
@@ -164,13 +164,16 @@ class TurnService:
         return _Plan(HIDDEN_CODE, reply=[self._say(f"step_up_{result.outcome}")])
 
     def _route(self, conversation: Conversation, message: Message, holder: str) -> Begun:
-        """To the queue (a card says where the borrower stands), to the agent (silence), or to Rasa."""
+        """To the queue (a card says where the borrower stands, or they leave it), to the agent (silence), or to Rasa."""
         if conversation.owner == "agent":
             message.state = "received"
             return Begun(conversation.id, "answered")
         if conversation.owner == "queue":
             message.attempt += 1
-            return self._settle(conversation, message, self._where_in_queue(conversation.id))
+            if not leaves_queue(message.text or ""):
+                return self._settle(conversation, message, self._where_in_queue(conversation.id))
+            self._handoffs.leave(conversation.id, announce=False)
+            return self._settle(conversation, message, [self._say("handoff_left")])
         message.state = "processing"
         message.attempt += 1
         lease = timedelta(seconds=self._settings.rasa_timeout_seconds + 10)
@@ -222,7 +225,7 @@ class TurnService:
         conversation_id = message.conversation_id
         handoff = self._handoffs.current(conversation_id)
         if handoff is None and wants_human(message.text or ""):
-            handoff = self._handoffs.request(conversation_id, reason="user_request")
+            handoff = self._handoffs.request(conversation_id, reason="asked")
             reply = self._say("handoff_queued", card=handoff.card(), position=str(handoff.position))
             self._store_answers(conversation_id, message, [reply])
             message.state = "answered"

@@ -17,6 +17,8 @@ from bot.identity.errors import TokenExpired, TokenInvalid
 Kind = Literal["customer", "visitor", "agent"]
 
 AUDIENCE = "suixing-care"
+INVALID = "the token is not one of ours, is of the wrong kind, or was changed; ask for a new one"
+EXPIRED = "the token has expired; log in again, or become a visitor again, for a new one"
 _ALGORITHMS = ["HS256"]
 _MAX_TOKEN_CHARS = 4096
 _MAX_SUBJECT_CHARS = 64
@@ -53,7 +55,7 @@ class Tokens:
     def read(self, token: str, *, kinds: tuple[Kind, ...] = get_args(Kind)) -> Principal:
         """Raises ``TokenExpired`` for a genuine one that has ended, else ``TokenInvalid``."""
         if len(token) > _MAX_TOKEN_CHARS:
-            raise TokenInvalid
+            raise TokenInvalid(INVALID)
         registry = jwt.JWTClaimsRegistry(
             now=lambda: int(self._clock.now().timestamp()),
             aud={"essential": True, "value": AUDIENCE},
@@ -65,10 +67,10 @@ class Tokens:
             claims = jwt.decode(token, self._key, algorithms=_ALGORITHMS).claims
             registry.validate(claims)
         except ExpiredTokenError as error:
-            raise TokenExpired from error
+            raise TokenExpired(EXPIRED) from error
         except (JoseError, ValueError) as error:
-            raise TokenInvalid from error
+            raise TokenInvalid(INVALID) from error
         subject: str = claims["sub"]
         if len(subject) > _MAX_SUBJECT_CHARS:
-            raise TokenInvalid
+            raise TokenInvalid(INVALID)
         return Principal(claims["kind"], subject)

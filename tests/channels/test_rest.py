@@ -8,10 +8,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from bot.conversations.models import Conversation
 from bot.core.clock import FixedClock
 from bot.core.settings import Settings
 from bot.identity.tokens import Tokens
+from bot.loans.models import CustomerRow
+from bot.loans.port import Customer
+from bot.loans.service import SqlLoanBackend
 from tests.gateway import FakeRasa, Stack, bearer, running
 
 URL = "/webhooks/rest/webhook"
@@ -233,3 +238,55 @@ async def test_unknown_addresses_have_our_error_shape(stack: Stack, method: str,
     response = await stack.client.request(method, path)
     assert response.status_code == status
     assert response.json()["error"]["code"] == code
+
+
+async def test_a_token_of_a_customer_who_does_not_exist_is_refused_with_a_reason(stack: Stack) -> None:
+    token = stack.customer_token("C9999")
+    response = await stack.post("查欠款", token=token)
+    assert (response.status_code, response.json()["error"]["code"]) == (401, "token_invalid")
+    assert "does not exist" in response.json()["error"]["message"]
+    reading = await stack.client.get("/chat/messages", params={"sender": "u-1"}, headers=bearer(token))
+    assert (reading.status_code, reading.json()["error"]["code"]) == (401, "token_invalid")
+    assert stack.rasa.asked == []
+    with stack.database.transaction() as session:
+        assert session.scalars(select(Conversation)).all() == []
+
+
+async def test_a_customer_registered_after_a_refusal_is_let_in(stack: Stack) -> None:
+    token = stack.customer_token("C9999")
+    assert (await stack.post("查欠款", token=token)).status_code == 401
+    with stack.database.transaction() as session:
+        session.add(
+            CustomerRow(
+                customer_id="C9999",
+                name="新客",
+                phone="13900009999",
+                bank_name="招商银行",
+                card_tail="9999",
+                registered_at=stack.clock.now(),
+            )
+        )
+    assert (await stack.post("查欠款", token=token)).status_code == 200
+
+
+async def test_the_loan_books_are_asked_once_about_a_customer(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    customer = SqlLoanBackend.customer
+
+    def counted(self: SqlLoanBackend, customer_id: str) -> Customer:
+        asked.append(customer_id)
+        return customer(self, customer_id)
+
+    monkeypatch.setattr(SqlLoanBackend, "customer", counted)
+    for _ in range(3):
+        await stack.say("在吗", token=stack.customer_token("C1001"))
+    assert asked == ["C1001"]
+
+
+async def test_a_bad_or_old_token_is_refused_with_what_to_do(stack: Stack) -> None:
+    token = stack.customer_token()
+    stack.clock.advance(hours=2)
+    for given, code, words in ((token, "token_expired", "log in again"), ("x.y.z", "token_invalid", "ask for a new one")):
+        error = (await stack.post("在吗", token=given)).json()["error"]
+        assert error["code"] == code
+        assert words in error["message"]

@@ -21,9 +21,9 @@ async def three(stack: Stack) -> list[str]:
 def test_whoever_waits_longest_is_first_and_priority_overtakes(stack: Stack, three: list[str]) -> None:
     with stack.database.transaction() as session:
         handoffs = HandoffService(session, stack.clock, stack.runtime.texts)
-        assert handoffs.request(three[0], reason="user_request") == Handoff("queued", 1, "user_request", None)
+        assert handoffs.request(three[0], reason="asked") == Handoff("queued", 1, "asked", None)
         stack.clock.advance(seconds=5)
-        assert handoffs.request(three[1], reason="user_request").position == 2
+        assert handoffs.request(three[1], reason="asked").position == 2
         stack.clock.advance(seconds=5)
         assert handoffs.request(three[2], reason="distress", priority=10).position == 1
         assert [(item.conversation_id, item.position) for item in handoffs.queue()] == [
@@ -36,13 +36,13 @@ def test_whoever_waits_longest_is_first_and_priority_overtakes(stack: Stack, thr
 def test_asking_again_keeps_the_place_and_may_gain_priority(stack: Stack, three: list[str]) -> None:
     with stack.database.transaction() as session:
         handoffs = HandoffService(session, stack.clock, stack.runtime.texts)
-        handoffs.request(three[0], reason="user_request")
+        handoffs.request(three[0], reason="asked")
         stack.clock.advance(seconds=5)
-        handoffs.request(three[1], reason="user_request")
+        handoffs.request(three[1], reason="asked")
         stack.clock.advance(seconds=5)
-        assert handoffs.request(three[1], reason="user_request").position == 2
+        assert handoffs.request(three[1], reason="asked").position == 2
         assert handoffs.request(three[1], reason="fraud", priority=5).position == 1
-        assert handoffs.request(three[1], reason="user_request", priority=0).position == 1
+        assert handoffs.request(three[1], reason="asked", priority=0).position == 1
         assert handoffs.queue_length() == 2
 
 
@@ -153,3 +153,48 @@ async def test_when_rasa_fails_after_handing_over_the_borrower_sees_the_place_in
     (answer,) = await stack.say("我要投诉")
     assert answer["custom"]["type"] == "handoff"
     assert "text" not in answer
+
+
+def test_the_card_names_the_case_that_the_handoff_is_about(stack: Stack, three: list[str]) -> None:
+    with stack.database.transaction() as session:
+        handoffs = HandoffService(session, stack.clock, stack.runtime.texts)
+        asked = handoffs.request(three[0], reason="fraud", priority=5, case_no="C-20260822-0001")
+        assert asked.card()["case_no"] == "C-20260822-0001"
+        assert handoffs.request(three[0], reason="asked").case_no == "C-20260822-0001"
+        assert handoffs.request(three[1], reason="asked").case_no is None
+        assert handoffs.request(three[1], reason="fraud", case_no="C-20260822-0002").case_no == "C-20260822-0002"
+        assert handoffs.claim(three[1], "A2001").case_no == "C-20260822-0002"
+
+
+@pytest.mark.parametrize(
+    "words", ["取消排队", "不排了", "不等了。", " 退出排队！", "返回机器人", "回到机器人", "找机器人", "不用人工了"]
+)
+async def test_the_borrower_leaves_the_queue_by_saying_so(stack: Stack, three: list[str], words: str) -> None:
+    stack.request_human(three[0])
+    asked = len(stack.rasa.asked)
+    (answer,) = await stack.say(words, message_id="m-1")
+    assert "退出人工排队" in answer["text"]
+    assert answer["buttons"] == [{"title": "再转人工", "payload": "/request_human"}]
+    assert (stack.conversation().owner, len(stack.rasa.asked)) == ("bot", asked)
+    assert await stack.say(words, message_id="m-1") == [answer]
+    assert len([row for row in stack.log(three[0]) if "退出人工排队" in (row.text or "")]) == 1
+    with stack.database.transaction() as session:
+        assert HandoffService(session, stack.clock, stack.runtime.texts).queue_length() == 0
+    assert (await stack.say("在吗"))[0]["text"] == "听到：在吗"
+
+
+@pytest.mark.parametrize("words", ["/ask_contact_channel", "怎么取消排队", "我不等了你们快点"])
+async def test_other_words_do_not_leave_the_queue(stack: Stack, three: list[str], words: str) -> None:
+    stack.request_human(three[0])
+    (answer,) = await stack.say(words)
+    assert answer["custom"]["state"] == "queued"
+    assert stack.conversation().owner == "queue"
+
+
+async def test_outside_the_queue_these_words_are_ordinary(stack: Stack, three: list[str]) -> None:
+    assert (await stack.say("不等了"))[0]["text"] == "听到：不等了"
+    stack.request_human(three[0])
+    with stack.database.transaction() as session:
+        HandoffService(session, stack.clock, stack.runtime.texts).claim(three[0], "A2001")
+    assert await stack.say("不等了") == []
+    assert stack.conversation().owner == "agent"

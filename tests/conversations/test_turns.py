@@ -192,7 +192,7 @@ async def test_a_human_is_reached_without_rasa(stack: Stack, words: str) -> None
         "type": "handoff",
         "state": "queued",
         "position": 1,
-        "reason": "user_request",
+        "reason": "asked",
         "case_no": None,
     }
     assert "第1位" in answer["text"]
