@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from rasa_sdk import Tracker
 
@@ -15,9 +17,10 @@ from actions.base import CareAction, Events
 from actions.early_repayment import preview
 from actions.forms import is_bare_answer
 from actions.guard import asks_about_somebody_else, login_first, own_contract
+from actions.lexicon import dialogue_words
 from actions.meaning import ask_meaning, quoted
 from actions.topics import account, cost, credit, overdue, product, repayment, safety, service, smalltalk, trouble
-from actions.topics.service import PRIORITY_ASKED, PRIORITY_DISTRESS, hand_over
+from actions.topics.service import PRIORITY_ASKED, PRIORITY_DISTRESS, PRIORITY_FRAUD, hand_over
 from actions.turn import Turn
 
 Handler = Callable[[Turn], None]
@@ -54,6 +57,12 @@ NEEDS_LOGIN = frozenset(
 )
 """Questions that are about one's own account as a rule: the general answer comes with the card that asks to log in."""
 
+FORMS = {
+    "ask_early_repayment": "early_repayment_form",
+    "schedule_repayment": "schedule_form",
+    "file_complaint": "complaint_form",
+}
+NUMBERS = ("1", "2", "3")
 MEANINGFUL = re.compile(r"\w")
 
 
@@ -63,7 +72,9 @@ class AnswerAction(CareAction):
     action_name = "action_answer"
 
     def perform(self, turn: Turn, tracker: Tracker) -> Events:
-        answer(turn, turn.heard.intent)
+        heard = turn.heard.intent
+        if not continue_last(turn):
+            answer(turn, heard)
         if turn.heard.intent not in ("deny", "report_unresolved"):
             turn.remember("misunderstandings", 0)
         return []
@@ -71,9 +82,7 @@ class AnswerAction(CareAction):
 
 def answer(turn: Turn, intent: str) -> None:
     """Answers ``intent`` for whoever is asking; ``turn.heard.intent`` may be another one (an accepted offer)."""
-    if continue_trial(turn):
-        return
-    if intent in PERSONAL and asks_about_somebody_else(turn.heard.text):
+    if intent in PERSONAL and asks_about_somebody_else(turn):
         turn.say("third_party")
     elif intent in FOR_ALL:
         FOR_ALL[intent](turn)
@@ -85,26 +94,68 @@ def answer(turn: Turn, intent: str) -> None:
         PERSONAL[intent](turn)
 
 
+def tells(turn: Turn) -> bool:
+    """A statement of what happened, not a question or a pressed button."""
+    return not turn.heard.is_payload and not dialogue_words().how_to.search(turn.heard.text)
+
+
 def answer_anonymous(turn: Turn, intent: str) -> None:
-    if intent == "ask_complaint_progress":
+    if intent == "report_fraud" and tells(turn):
+        turn.answer(intent=intent)
+        hand_over(turn, "fraud", PRIORITY_FRAUD)
+    elif intent == "ask_complaint_progress":
         turn.answer("anonymous", intent=intent)
         turn.card({"type": "login_required"})
-    elif intent in NEEDS_LOGIN or turn.heard.first("contract_no"):
+    elif intent in NEEDS_LOGIN or turn.heard.is_payload or turn.heard.first("contract_no"):
         login_first(turn, intent)
     else:
         turn.answer(intent=intent)
 
 
-def continue_trial(turn: Turn) -> bool:
-    """ "不对，是5000" right after a trial by amount is another trial, whatever it would mean on its own."""
+def continue_last(turn: Turn) -> bool:
+    """Whether the message belongs to what was said just before, whatever it would mean on its own."""
     task = turn.slots.get("task") or {}
+    if not task or turn.active_form or turn.heard.is_payload:
+        return False
+    if task.get("follow_up") == "contact":
+        turn.remember("task", None)
+        return safety.check_contact(turn)
+    if task.get("options"):
+        return choose_option(turn, task["options"])
+    return continue_trial(turn, task)
+
+
+def continue_trial(turn: Turn, task: dict[str, Any]) -> bool:
+    """ "不对，是5000" right after a trial by amount is another trial."""
     amount = turn.heard.first("amount")
-    if not task.get("follow_up") or turn.active_form or turn.heard.is_payload:
+    if not task.get("follow_up"):
         return False
     if amount is None or not turn.identified or not is_bare_answer(turn):
         turn.remember("task", None)
         return False
     return preview(turn, amount)
+
+
+def choose_option(turn: Turn, options: list[str]) -> bool:
+    """ "第二个", "1" or 是的 after the meanings were offered."""
+    turn.remember("task", None)
+    number = turn.heard.first("ordinal")
+    if number is None and turn.heard.text.strip() in NUMBERS:
+        number = NUMBERS.index(turn.heard.text.strip()) + 1
+    if number is None and turn.heard.intent == "affirm":
+        number = 1
+    if not isinstance(number, int) or not 1 <= number <= len(options):
+        return False
+    intent = options[number - 1]
+    turn.heard = replace(turn.heard, intent=intent)
+    turn.remember("misunderstandings", 0)
+    if intent in FORMS:
+        turn.follow_up = FORMS[intent]
+    elif intent == "request_human":
+        hand_over(turn, "asked")
+    else:
+        answer(turn, intent)
+    return True
 
 
 class AskMeaning(CareAction):
@@ -113,7 +164,7 @@ class AskMeaning(CareAction):
     action_name = "action_ask_meaning"
 
     def perform(self, turn: Turn, tracker: Tracker) -> Events:
-        if continue_trial(turn):
+        if continue_last(turn):
             return []
         if not MEANINGFUL.search(turn.heard.text):
             turn.say("nothing_understood_emoji")

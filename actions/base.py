@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import structlog
 from rasa_sdk import Action, Tracker
-from rasa_sdk.events import SlotSet
+from rasa_sdk.events import FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.turn import Heard, Turn
@@ -92,6 +92,8 @@ class CareAction(Action):  # type: ignore[misc]
             )
             events = self.perform(turn, tracker)
             self._close_old_offer(turn)
+            if turn.follow_up:
+                events = [*events, FollowupAction(turn.follow_up)]
             return turn.messages, [*(SlotSet(name, value) for name, value in turn.changes.items()), *events]
 
     @staticmethod

@@ -6,9 +6,9 @@ from typing import Any
 
 from actions.forms import AskSlot, NoValue, SubmitTask, TaskForm, looks_like_answer
 from actions.guard import login_first, own_contract
-from actions.topics.repayment import early_contract, early_overview, early_preview
+from actions.topics.repayment import chosen_contracts, early_contracts, early_overview, early_preview, nothing_owed
+from actions.topics.trouble import pay_once
 from actions.turn import Turn
-from actions.wording import yuan
 from bot.core.money import Fen
 
 INTENT = "ask_early_repayment"
@@ -24,7 +24,7 @@ def preview(turn: Turn, amount: Any) -> bool:
     """Shows how ``amount`` (分) would be used; says why not and returns False when it cannot be an amount."""
     fen = usable_amount(amount)
     if fen is None:
-        turn.say("bad_amount", max_amount=yuan(turn.loans.outstanding(turn.customer_id).payoff_total))
+        turn.say("bad_amount")
         return False
     early_preview(turn, fen)
     return True
@@ -42,18 +42,27 @@ class EarlyRepaymentForm(TaskForm):
         if not turn.identified:
             login_first(turn, INTENT)
         elif not turn.loans.contracts(turn.customer_id):
-            turn.answer("nothing", intent=INTENT)
-        elif contract_no:
-            if own_contract(turn, contract_no, open_only=True):
-                early_contract(turn, str(contract_no))
-        elif amount is not None:
-            preview(turn, amount)
-        elif by_amount:
+            nothing_owed(turn, INTENT)
+        elif contract_no and not own_contract(turn, contract_no, open_only=True):
+            turn.remember("task", {"form": self.form, "done": True})
+            return
+        elif by_amount and amount is None:
             return
         else:
-            early_overview(turn)
+            pay_once(turn)
+            self._answer(turn, amount)
         # An amount typed next still belongs here ("不对，是5000"): see actions/answer.py.
         turn.remember("task", {"form": self.form, "done": True, "follow_up": turn.identified})
+
+    @staticmethod
+    def _answer(turn: Turn, amount: Any) -> None:
+        chosen = chosen_contracts(turn)
+        if amount is not None:
+            preview(turn, amount)
+        elif chosen:
+            early_contracts(turn, chosen)
+        else:
+            early_overview(turn)
 
     def required(self, turn: Turn) -> list[str]:
         return ["early_amount"]
@@ -63,7 +72,7 @@ class EarlyRepaymentForm(TaskForm):
         if amount is None or not looks_like_answer(turn, INTENT):
             return NoValue.NOT_AN_ANSWER
         if usable_amount(amount) is None:
-            turn.say("bad_amount", max_amount=yuan(turn.loans.outstanding(turn.customer_id).payoff_total))
+            turn.say("bad_amount")
             return NoValue.UNUSABLE
         return amount
 

@@ -12,12 +12,13 @@ from enum import Enum
 from typing import Any, ClassVar
 
 from rasa_sdk import Tracker
-from rasa_sdk.events import SlotSet
+from rasa_sdk.events import ActiveLoop, FollowupAction, SlotSet
 
 from actions.base import CareAction, Events
 from actions.lexicon import dialogue_words
 from actions.meaning import ask_meaning
 from actions.turn import Turn
+from bot.identity.step_up import StepUpService
 
 OFFER_MEANINGS_FROM = 5
 """A shorter message inside a form is a failed answer, not a question."""
@@ -53,7 +54,9 @@ def is_bare_answer(turn: Turn) -> bool:
 
 
 def wants_to_stop(turn: Turn) -> bool:
-    return (turn.heard.intent == "deny" and not turn.heard.entities) or bool(dialogue_words().cancel.match(turn.heard.text))
+    if turn.heard.intent == "deny" and not turn.heard.entities:
+        return True
+    return bool(dialogue_words().cancel.match(turn.heard.text))
 
 
 def is_running(form: str, tracker: Tracker) -> bool:
@@ -103,16 +106,21 @@ class TaskForm(CareAction):
         slot = turn.slots.get("requested_slot")
         if slot is None:
             return [SlotSet("requested_slot", self._next(turn))]
-        if wants_to_stop(turn):
+        if self.stops(turn):
             turn.remember("task", {**(turn.slot("task") or {}), "cancelled": True})
             return [SlotSet("requested_slot", None)]
         return self._fill(turn, slot)
 
+    def stops(self, turn: Turn) -> bool:
+        """Whether the message ends the task without carrying it out."""
+        return wants_to_stop(turn)
+
     def _fill(self, turn: Turn, slot: str) -> Events:
         value = self.hear(turn, slot)
         if value is NoValue.NOT_AN_ANSWER:
+            # Rasa steps aside because no slot of ours is set; when it comes back it needs to know which slot was asked for.
             turn.changes.clear()
-            return []
+            return [SlotSet("requested_slot", slot)]
         task = dict(turn.slot("task") or {})
         if value is NoValue.UNUSABLE:
             task["quiet_turn"] = turn.number
@@ -120,7 +128,9 @@ class TaskForm(CareAction):
             turn.remember(slot, value)
             task["misses"] = 0
         turn.remember("task", task)
-        return [SlotSet("requested_slot", slot if value is NoValue.UNUSABLE else self._next(turn))]
+        if value is NoValue.UNUSABLE and not task.get("cancelled"):
+            return [SlotSet("requested_slot", slot)]
+        return [SlotSet("requested_slot", self._next(turn))]
 
     def _next(self, turn: Turn) -> str | None:
         task = turn.slot("task") or {}
@@ -164,7 +174,7 @@ class SubmitTask(CareAction):
         for name in self.slot_names:
             turn.remember(name, None)
         if "task" not in turn.changes:
-            turn.remember("task", None)
+            turn.remember("task", task if task.get("follow_up") else None)
         return []
 
     @abstractmethod
@@ -183,10 +193,18 @@ class ResumeForm(CareAction):
     }
 
     def perform(self, turn: Turn, tracker: Tracker) -> Events:
+        if turn.slots.get("requested_slot") == "schedule_step_up" and not code_can_come(turn):
+            # Locked out or expired: asking for the code again at every message would only annoy.
+            return [ActiveLoop(None), SlotSet("requested_slot", None), FollowupAction("action_listen")]
         intent = self.titles.get(turn.active_form or "")
         if intent:
             turn.say("form_interrupted_resume", task=turn.texts.answers[intent].title)
         return []
+
+
+def code_can_come(turn: Turn) -> bool:
+    """Whether the one-time code that was sent can still be entered."""
+    return StepUpService(turn.session, turn.clock, turn.settings).pending(turn.conversation.conversation_id)
 
 
 class FormNotUnderstood(CareAction):

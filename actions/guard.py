@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 from actions.lexicon import dialogue_words
 from actions.turn import Turn
 from bot.loans.errors import ContractNotFound
 
+CUSTOMER_NUMBER = re.compile(r"(?<![A-Za-z0-9])[Cc]\d{4}(?![\d-])")
 
-def asks_about_somebody_else(text: str) -> bool:
-    """ "我老公还欠多少" asks for somebody else's data; "我老公能帮我还吗" does not."""
-    return bool(dialogue_words().third_party.search(text))
+
+def asks_about_somebody_else(turn: Turn) -> bool:
+    """ "我老公还欠多少" and "客户C1001欠多少" ask for somebody else's data; "我老公能帮我还吗" does not."""
+    text = turn.heard.text
+    if dialogue_words().third_party.search(text):
+        return True
+    return any(number.upper() != turn.conversation.customer_id for number in CUSTOMER_NUMBER.findall(text))
 
 
 def own_contract(turn: Turn, contract_no: object, *, open_only: bool = False) -> bool:

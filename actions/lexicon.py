@@ -11,6 +11,17 @@ import yaml
 
 from bot.core.settings import ROOT
 
+NAME = r"(?:[\u4e00-\u9fa5]{2,3}的)?"
+"""我爱人王强的额度: a name may stand between the person and the matter."""
+PLAIN = (
+    "keep_schedule",
+    "resend_code",
+    "refuses_phone",
+    "withdraw_complaint",
+    "add_to_complaint",
+    "command",
+    "how_to",
+)
 PUNCTUATION = r"[\s，。、！？!?,.~…]"
 
 
@@ -24,6 +35,13 @@ class DialogueWords:
     question: re.Pattern[str]
     complaint_opener: re.Pattern[str]
     third_party: re.Pattern[str]
+    keep_schedule: re.Pattern[str]
+    resend_code: re.Pattern[str]
+    refuses_phone: re.Pattern[str]
+    withdraw_complaint: re.Pattern[str]
+    add_to_complaint: re.Pattern[str]
+    command: re.Pattern[str]
+    how_to: re.Pattern[str]
 
 
 def _any(words: list[str]) -> str:
@@ -40,5 +58,6 @@ def dialogue_words(path: Path = ROOT / "data" / "lexicon" / "dialogue_words.yml"
         cancel_schedule=re.compile(_any(raw["cancel_schedule"])),
         question=re.compile(_any(raw["question"])),
         complaint_opener=re.compile(f"{PUNCTUATION}|{_any(raw['complaint_openers'])}"),
-        third_party=re.compile(f"(?:{_any(raw['people'])})(?:{_any(raw['between'])}){{0,3}}(?:{_any(raw['matters'])})"),
+        third_party=re.compile(f"(?:{_any(raw['people'])})(?:{_any(raw['between'])}){{0,3}}{NAME}(?:{_any(raw['matters'])})"),
+        **{name: re.compile(_any(raw[name])) for name in PLAIN},
     )

@@ -30,6 +30,7 @@ def ask_meaning(turn: Turn) -> None:
     names = meanings(turn)
     buttons = [{"title": turn.texts.answers[name].title, "payload": f"/{name}"} for name in names]
     buttons += [button.as_dict() for button in turn.texts.dialogue["ask_meaning"].buttons]
+    turn.remember("task", {"options": names})
     turn.buttons("ask_meaning", buttons, {"type": "options", "intents": names}, said=quoted(turn.heard.text))
 
 

@@ -36,6 +36,19 @@ def fits(window: ScheduleWindow, chosen: date | None) -> bool:
     return bool(chosen and window.first_day and window.last_day and window.first_day <= chosen <= window.last_day)
 
 
+def asks_how(turn: Turn) -> bool:
+    """ "预约还款怎么用" wants an explanation first; "帮我预约25号" wants it done."""
+    words, heard = dialogue_words(), turn.heard
+    if heard.is_payload or heard.first("date") is not None or words.command.search(heard.text):
+        return False
+    return bool(words.how_to.search(heard.text))
+
+
+def last_day_named(turn: Turn) -> Any:
+    """ "不是明天，是后天": the last one counts."""
+    return next(reversed(turn.heard.all("date")), None)
+
+
 def say_bad_date(turn: Turn, window: ScheduleWindow) -> None:
     first, last = window.first_day or turn.today, window.last_day or turn.today
     turn.answer("bad_date", intent=INTENT, first_day=day(first), last_day=day(last))
@@ -58,7 +71,39 @@ class ScheduleForm(TaskForm):
         elif turn.heard.first("schedule_mode") == "cancel" or dialogue_words().cancel_schedule.search(turn.heard.text):
             self._begin_cancel(turn)
         else:
+            if asks_how(turn):
+                turn.answer(intent=INTENT)
+                self._offer(turn)
+                self._done(turn)
+                return
             self._begin_create(turn, contract_no)
+
+    @staticmethod
+    def _offer(turn: Turn) -> None:
+        """After the explanation: what it means for this borrower, and the next step."""
+        found = windows(turn)
+        window = next((item for item in found if item.eligible), None)
+        if window is None:
+            say_refused(turn, found)
+            return
+        turn.answer(
+            "ready",
+            intent=INTENT,
+            contract_no=window.contract_no,
+            instalment=str(window.instalment),
+            amount=yuan(window.amount),
+            due_on=day(window.due_on or turn.today),
+        )
+        turn.offer(INTENT)
+
+    def stops(self, turn: Turn) -> bool:
+        """While a schedule is being cancelled, 取消 means yes and 不取消 means stop."""
+        if (turn.slot("task") or {}).get("mode") != "cancel":
+            return super().stops(turn)
+        words = dialogue_words()
+        if words.keep_schedule.search(turn.heard.text):
+            return True
+        return not words.cancel_schedule.search(turn.heard.text) and super().stops(turn)
 
     def _done(self, turn: Turn) -> None:
         turn.remember("task", {"form": self.form, "done": True})
@@ -92,7 +137,7 @@ class ScheduleForm(TaskForm):
         if window is None:
             return
         turn.remember("schedule_contract", window.contract_no)
-        wanted = turn.heard.first("date")
+        wanted = last_day_named(turn)
         if wanted is None:
             return
         if fits(window, parse_day(wanted)):
@@ -117,19 +162,22 @@ class ScheduleForm(TaskForm):
     def hear(self, turn: Turn, slot: str) -> Any:
         if slot == "schedule_contract":
             return self._hear_contract(turn)
+        cancelling = (turn.slot("task") or {}).get("mode") == "cancel"
+        if not cancelling and turn.heard.first("date") and looks_like_answer(turn, INTENT):
+            return self._hear_date(turn, slot)
         if slot == "schedule_step_up":
             return self._hear_step_up(turn)
-        if turn.heard.first("date") and looks_like_answer(turn, INTENT) and (turn.slot("task") or {}).get("mode") == "create":
-            return self._hear_date(turn, slot)
-        if slot == "schedule_confirm" and turn.heard.intent == "affirm":
-            return True
-        return NoValue.NOT_AN_ANSWER
+        agrees = turn.heard.intent == "affirm" or (cancelling and dialogue_words().cancel_schedule.search(turn.heard.text))
+        return True if slot == "schedule_confirm" and agrees else NoValue.NOT_AN_ANSWER
 
     def _hear_contract(self, turn: Turn) -> Any:
         choices = (turn.slot("task") or {}).get("choices") or []
         ordinal, contract_no = turn.heard.first("ordinal"), turn.heard.first("contract_no")
         if contract_no in choices:
             return contract_no
+        of_product = [item for item in choices if item.startswith(f"{turn.heard.first('product')}-")]
+        if len(of_product) == 1:
+            return of_product[0]
         if isinstance(ordinal, int) and 1 <= ordinal <= len(choices):
             return choices[ordinal - 1]
         if contract_no or ordinal is not None:
@@ -140,21 +188,21 @@ class ScheduleForm(TaskForm):
     def _hear_date(self, turn: Turn, slot: str) -> Any:
         """A day, first given or corrected; a corrected one is confirmed anew."""
         window = turn.loans.schedule_window(turn.customer_id, turn.slot("schedule_contract"))
-        chosen = parse_day(turn.heard.first("date"))
+        chosen = parse_day(last_day_named(turn))
         if chosen is None or not fits(window, chosen):
             say_bad_date(turn, window)
             return NoValue.UNUSABLE
         if slot == "schedule_date":
             return chosen.isoformat()
         turn.remember("schedule_date", chosen.isoformat())
+        turn.remember("schedule_confirm", None)
         return None
 
     def _hear_step_up(self, turn: Turn) -> Any:
         if turn.conversation.level == "stepped_up":
             return True
-        if turn.heard.intent == "affirm":
-            turn.say("step_up_expired")
-            return NoValue.UNUSABLE
+        if turn.heard.intent == "affirm" or dialogue_words().resend_code.search(turn.heard.text):
+            return None  # asked again, which sends a code when the last one cannot be used any more
         return NoValue.NOT_AN_ANSWER
 
 
@@ -179,6 +227,9 @@ class AskScheduleContract(AskSlot):
             for number, window in enumerate((turn.loans.schedule_window(turn.customer_id, item) for item in choices), start=1)
         )
         turn.answer("choose", intent=INTENT, choice_lines=choice_lines)
+        turn.messages[-1]["buttons"] = [
+            {"title": f"{names[item]} {item}", "payload": f'/{INTENT}{{"contract_no":"{item}"}}'} for item in choices
+        ] + turn.messages[-1].get("buttons", [])
 
 
 class AskScheduleDate(AskSlot):

@@ -87,6 +87,7 @@ class Turn:
     settings: Settings
     slots: Mapping[str, Any]
     active_form: str | None = None
+    follow_up: str | None = None
     messages: list[dict[str, Any]] = field(default_factory=list)
     changes: dict[str, Any] = field(default_factory=dict)
 

@@ -36,6 +36,8 @@ def reborrow(turn: Turn) -> None:
     line = turn.loans.credit_line(turn.customer_id)
     if line.status == "frozen":
         turn.answer("frozen")
+    elif turn.loans.outstanding(turn.customer_id).overdue_amount:
+        turn.answer("overdue")
     elif line.available <= 0:
         turn.answer("none_available", limit=yuan(line.limit), used=yuan(line.used))
     else:

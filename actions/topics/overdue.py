@@ -6,15 +6,34 @@ from actions.lexicon import dialogue_words
 from actions.turn import Turn
 from actions.wording import attempt_line, day, lines, word, yuan
 from bot.cases.service import CaseService, DisputeOutcome
-from bot.loans.port import Bill
+from bot.loans.port import Bill, Instalment
 
 
 def oldest_overdue(turn: Turn) -> Bill | None:
     return next((bill for bill in turn.loans.bills(turn.customer_id) if bill.overdue_days), None)
 
 
+def held_instalment(turn: Turn, bill: Bill) -> Instalment | None:
+    """The instalment of ``bill`` while a dispute holds it; nothing may be threatened then."""
+    contract = turn.loans.contract(turn.customer_id, bill.contract_no)
+    found = next(item for item in contract.instalments if item.number == bill.instalment)
+    return found if found.accrual_held else None
+
+
 def overdue_consequence(turn: Turn) -> None:
     bill = oldest_overdue(turn)
+    held = held_instalment(turn, bill) if bill else None
+    if bill and held:
+        turn.answer(
+            "held",
+            contract_no=bill.contract_no,
+            instalment=str(bill.instalment),
+            due_on=day(bill.due_on),
+            overdue_days=str(bill.overdue_days),
+            waived=yuan(held.waived_penalty),
+            penalty=yuan(held.penalty_due),
+        )
+        return
     if bill:
         turn.answer(
             "overdue",
@@ -87,6 +106,7 @@ def tell_outcome(turn: Turn, bill: Bill, outcome: DisputeOutcome) -> None:
 def credit_inquiry(turn: Turn) -> None:
     authorisations = turn.loans.credit_authorisations(turn.customer_id)
     inquiries = turn.loans.credit_inquiries(turn.customer_id)
+    turn.answer()
     if not authorisations and not inquiries:
         turn.answer("none")
         return
@@ -101,7 +121,13 @@ def credit_inquiry(turn: Turn) -> None:
         for item in authorisations
     ]
     made = [
-        word(turn, "line_inquiry", made_on=day(item.made_at.date()), party=item.funding_party, purpose=item.purpose)
+        word(
+            turn,
+            "line_inquiry",
+            made_on=day(item.made_at.date()),
+            party=item.funding_party,
+            purpose=word(turn, f"purpose_{item.purpose}", "purpose_other"),
+        )
         for item in inquiries
     ]
     turn.answer("records", authorisation_lines=lines(given), inquiry_lines=lines(made or [word(turn, "line_no_inquiry")]))
@@ -109,7 +135,9 @@ def credit_inquiry(turn: Turn) -> None:
 
 def credit_report_impact(turn: Turn) -> None:
     bill = oldest_overdue(turn)
-    if bill:
+    if bill and held_instalment(turn, bill):
+        turn.answer("held", contract_no=bill.contract_no, instalment=str(bill.instalment))
+    elif bill:
         turn.answer("overdue", overdue_days=str(bill.overdue_days), contract_no=bill.contract_no)
     else:
         turn.answer()

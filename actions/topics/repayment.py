@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from actions import cards
+from actions.topics.trouble import pay_once
 from actions.turn import Turn
 from actions.wording import (
     bill_line,
@@ -20,7 +21,24 @@ from bot.core.money import Fen
 from bot.loans.port import PayoffQuote
 
 
+def chosen_contracts(turn: Turn) -> list[str]:
+    """The open contracts that the message names by number or product ("快贷那笔"); empty when it names none."""
+    numbers = {str(number) for number in turn.heard.all("contract_no")}
+    products = set(turn.heard.all("product"))
+    contracts = turn.loans.contracts(turn.customer_id)
+    return [item.contract_no for item in contracts if item.contract_no in numbers or (not numbers and item.product in products)]
+
+
+def nothing_owed(turn: Turn, intent: str) -> None:
+    """The general answer all the same: it is what was asked."""
+    turn.answer(intent=intent)
+    turn.answer("nothing", intent=intent)
+
+
 def repayment_method(turn: Turn) -> None:
+    if pay_once(turn):
+        turn.answer()
+        return
     owed = turn.loans.outstanding(turn.customer_id)
     if owed.next_due_on is None or owed.overdue_amount:
         turn.answer()
@@ -60,9 +78,12 @@ def outstanding(turn: Turn) -> None:
     if not owed.payoff_total:
         turn.answer("nothing")
         return
-    quote = turn.loans.payoff_quote(turn.customer_id)
+    chosen = chosen_contracts(turn)
+    quote = turn.loans.payoff_quote(turn.customer_id, contract_nos=chosen or None)
     contract_lines = lines(quote_line(turn, line) for line in quote.contracts)
-    if owed.overdue_amount:
+    if chosen:
+        turn.answer("selected", contract_lines=contract_lines, valid_until=until(quote))
+    elif owed.overdue_amount:
         turn.answer(
             "overdue",
             total=yuan(owed.payoff_total),
@@ -83,7 +104,8 @@ def outstanding(turn: Turn) -> None:
 
 
 def bill(turn: Turn) -> None:
-    bills = turn.loans.bills(turn.customer_id)
+    chosen = chosen_contracts(turn)
+    bills = [item for item in turn.loans.bills(turn.customer_id) if not chosen or item.contract_no in chosen]
     if bills:
         turn.answer(
             "bills", bill_lines=lines(bill_line(turn, item) for item in bills), total=yuan(sum(item.amount for item in bills))
@@ -94,7 +116,11 @@ def bill(turn: Turn) -> None:
 
 def settle_all(turn: Turn) -> None:
     if not turn.loans.contracts(turn.customer_id):
-        turn.answer("nothing")
+        nothing_owed(turn, "settle_all")
+        return
+    chosen = chosen_contracts(turn)
+    if chosen:
+        early_contracts(turn, chosen)
         return
     quote = turn.loans.payoff_quote(turn.customer_id)
     turn.answer(
@@ -104,6 +130,7 @@ def settle_all(turn: Turn) -> None:
         valid_until=until(quote),
     )
     turn.card(cards.payoff_quote(quote))
+    pay_once(turn)
 
 
 def auto_debit(turn: Turn) -> None:
@@ -145,11 +172,15 @@ def early_overview(turn: Turn) -> None:
     turn.card(cards.payoff_quote(quote))
 
 
-def early_contract(turn: Turn, contract_no: str) -> None:
-    """Raises ``ContractNotFound``, ``ContractSettled``."""
-    quote = turn.loans.payoff_quote(turn.customer_id, contract_nos=[contract_no])
+def early_contracts(turn: Turn, numbers: list[str]) -> None:
+    """What settles the named contracts. Raises ``ContractNotFound``, ``ContractSettled``."""
+    quote = turn.loans.payoff_quote(turn.customer_id, contract_nos=numbers)
     turn.answer(
-        "one_contract", intent="ask_early_repayment", contract_no=contract_no, total=yuan(quote.total), valid_until=until(quote)
+        "one_contract",
+        intent="ask_early_repayment",
+        contract_no="、".join(numbers),
+        total=yuan(quote.total),
+        valid_until=until(quote),
     )
     turn.card(cards.payoff_quote(quote))
 

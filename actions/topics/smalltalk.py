@@ -6,14 +6,27 @@ from collections.abc import Callable
 
 from actions.topics.service import hand_over
 from actions.turn import Turn
+from bot.cases.service import CaseService
 
 
 def affirm(turn: Turn) -> None:
-    offer = turn.slots.get("pending_offer")
-    if offer and offer.get("intent") == "request_human":
+    offer = turn.slots.get("pending_offer") or {}
+    if offer.get("intent") == "request_human":
         hand_over(turn, "asked")
+    elif offer.get("intent") == "schedule_repayment":
+        turn.follow_up = "schedule_form"
+    elif offer.get("intent") == "withdraw_complaint":
+        withdraw(turn, offer["case_no"])
     else:
         turn.answer()
+
+
+def withdraw(turn: Turn, case_no: str) -> None:
+    """Ends the case today (product §4)."""
+    service = CaseService(turn.session, turn.clock, turn.loans)
+    case = service.withdraw(customer_id=turn.customer_id, case_no=case_no, key=turn.key("withdraw"))
+    turn.say("complaint_withdrawn", case_no=case_no)
+    turn.card(case.card())
 
 
 def deny(turn: Turn) -> None:

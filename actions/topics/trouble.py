@@ -20,6 +20,21 @@ def recent_payments(turn: Turn, *statuses: str) -> list[Payment]:
     return [item for item in turn.loans.payments(turn.customer_id) if item.status in statuses and item.created_at >= since]
 
 
+def pay_once(turn: Turn) -> bool:
+    """While own repayments hang, the first thing to say is: do not pay again (product §2). False when none hangs."""
+    processing = recent_payments(turn, "created", "processing")
+    if not processing:
+        return False
+    turn.say(
+        "pay_once",
+        card=cards.payment_status(processing),
+        count=str(len(processing)),
+        payment_lines=lines(payment_line(turn, item) for item in processing),
+        review_on=day(turn.today + REVIEW_AFTER),
+    )
+    return True
+
+
 def auto_debit_failed(turn: Turn) -> None:
     """The failed attempts for the oldest unpaid instalment that has any."""
     for bill in turn.loans.bills(turn.customer_id):
@@ -33,6 +48,7 @@ def auto_debit_failed(turn: Turn) -> None:
                 due_on=day(bill.due_on),
                 attempt_lines=lines(attempt_line(turn, item) for item in attempts),
             )
+            pay_once(turn)
             return
     owed = turn.loans.outstanding(turn.customer_id)
     if owed.next_due_on:
