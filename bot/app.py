@@ -20,6 +20,7 @@ from alembic.script import ScriptDirectory
 from anyio import to_thread
 from fastapi import FastAPI
 from sqlalchemy.orm import Session
+from starlette.middleware.cors import CORSMiddleware
 
 from bot.channels import chat, demo, operations, rest
 from bot.channels.web import install_web
@@ -81,13 +82,26 @@ def create_app(
     app.state.runtime = runtime
     install_error_handlers(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
-    app.add_middleware(RequestBoundary)  # added last, so it is outermost
+    app.add_middleware(RequestBoundary)  # around everything that may fail
+    if settings.cors_origins:
+        allow_origins(app, settings.cors_origins)
     for router in (rest.router, chat.router, desk.router, operations.router):
         app.include_router(router)
     if settings.demo:
         app.include_router(demo.router)
     install_web(app, settings.web_dir)
     return app
+
+
+def allow_origins(app: FastAPI, origins: list[str]) -> None:
+    """Pages of ``origins`` may embed the widget. Outermost, so that they can read our errors too; no cookies are in use."""
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+        expose_headers=["Retry-After", "X-Request-ID"],
+    )
 
 
 def create_app_from_env() -> FastAPI:

@@ -109,6 +109,11 @@ class HandoffService:
         row = self._requests.latest_of(conversation_id)
         return None if row is None else row.reason
 
+    def case_no(self, conversation_id: str) -> str | None:
+        """The case that the latest request named, if any."""
+        row = self._requests.latest_of(conversation_id)
+        return None if row is None else row.case_no
+
     def claim(self, conversation_id: str, agent_id: str, *, agent_name: str | None = None) -> Handoff:
         """The agent takes the conversation; a repetition by the same agent changes nothing.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from datetime import date
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parents[2]
 """The folder that holds ``config.yml`` and ``data/``."""
@@ -54,6 +56,19 @@ class Settings(BaseSettings):
     max_message_chars: int = 2000
     max_body_bytes: int = 65536
     log_json: bool = False
+    cors_origins: Annotated[list[str], NoDecode] = Field(
+        default=[], description="web origins (https://app.example) whose pages may embed the widget; separated by commas, or JSON"
+    )
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _origins(cls, given: Any) -> Any:
+        """A browser's ``Origin`` has no trailing slash, so neither have ours."""
+        if isinstance(given, str):
+            given = json.loads(given) if given.lstrip().startswith("[") else [part.strip() for part in given.split(",")]
+        if not isinstance(given, list):
+            return given
+        return [origin.strip().rstrip("/") if isinstance(origin, str) else origin for origin in given if origin != ""]
 
     @property
     def rasa_url(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
@@ -80,13 +80,57 @@ class TranscriptMessage(BaseModel):
     custom: dict[str, Any] | None
 
 
+class ContractSummary(BaseModel):
+    """A contract that is not paid off. Amounts are 分."""
+
+    contract_no: str
+    product: Literal["KD", "YD", "XW", "FQ"]
+    product_name: str
+    status: Literal["open", "overdue", "settled"]
+    principal: int
+    outstanding_principal: int
+    periods: int
+    paid_periods: int
+    next_due_on: date | None = Field(description="of the oldest unpaid instalment; in the past when that is overdue")
+    next_due_amount: int = Field(description="what closes that instalment, penalty included")
+    overdue_days: int
+
+
+class LoanSnapshot(BaseModel):
+    """What the borrower owes today. Amounts are 分."""
+
+    as_of: date
+    payoff_total: int = Field(description="settles everything today")
+    overdue_amount: int = Field(description="penalty included")
+    overdue_days: int = Field(description="of the oldest overdue instalment")
+    penalty: int
+    next_due_on: date | None
+    next_due_amount: int
+    contracts: list[ContractSummary]
+
+
+class CaseSummary(BaseModel):
+    """A case that is not over. ``disputed_amount`` is in 分."""
+
+    case_no: str
+    kind: Literal["complaint", "dispute", "fraud_report", "credit_correction"]
+    status: str
+    received_on: date
+    decide_by: date
+    next_update_by: date | None
+    disputed_amount: int | None
+
+
 class ConversationView(BaseModel):
     conversation_id: str
     channel: str
     owner: Literal["bot", "queue", "agent"]
     agent_id: str | None
     reason: str | None
+    case_no: str | None = Field(description="the case that the handoff is about")
     identity: Identity
+    loans: LoanSnapshot | None = Field(description="of an identified borrower")
+    cases: list[CaseSummary] = Field(description="of an identified borrower: what is not over, newest first")
     messages: list[TranscriptMessage]
     last_seq: int
 

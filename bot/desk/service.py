@@ -10,14 +10,13 @@ from bot.conversations.errors import ConversationNotFound
 from bot.conversations.handoff import HandoffService
 from bot.conversations.models import Conversation
 from bot.conversations.repository import ConversationRepository
-from bot.conversations.service import ConversationContext, ConversationService, LogEntry
+from bot.conversations.service import ConversationService, LogEntry
 from bot.core.clock import Clock
-from bot.core.masking import mask, mask_phone
+from bot.core.masking import mask
 from bot.core.texts import Texts
+from bot.desk.borrower import BorrowerFile
 from bot.desk.login import AgentIdentity
-from bot.desk.schemas import ConversationView, Identity, OwnItem, Queue, QueueItem, TranscriptMessage
-from bot.loans.errors import CustomerNotFound
-from bot.loans.service import SqlLoanBackend
+from bot.desk.schemas import ConversationView, OwnItem, Queue, QueueItem, TranscriptMessage
 
 
 class DeskService:
@@ -60,13 +59,17 @@ class DeskService:
         row = self.visible(agent, conversation_id)
         context = self._conversations.context(conversation_id)
         page = self._conversations.page_by_id(conversation_id, after)
+        borrower = BorrowerFile(self._session, self._clock)
         return ConversationView(
             conversation_id=conversation_id,
             channel=context.channel,
             owner=context.owner,
             agent_id=row.agent_id,
             reason=self.handoffs.reason(conversation_id),
-            identity=self._identity(context),
+            case_no=self.handoffs.case_no(conversation_id),
+            identity=borrower.identity(context),
+            loans=borrower.loan_snapshot(context.customer_id),
+            cases=borrower.open_cases(context.customer_id),
             messages=[_message(entry, reveal=reveal) for entry in page.entries],
             last_seq=page.last_seq,
         )
@@ -93,16 +96,6 @@ class DeskService:
     def _last_text(self, conversation_id: str) -> str | None:
         text = self._repository.last_text_of_borrower(conversation_id)
         return None if text is None else mask(text)[:200]
-
-    def _identity(self, context: ConversationContext) -> Identity:
-        name = phone = None
-        if context.customer_id is not None:
-            try:
-                customer = SqlLoanBackend(self._session, self._clock).customer(context.customer_id)
-                name, phone = customer.name, mask_phone(customer.phone)
-            except CustomerNotFound:
-                pass  # the host app knows a customer whom our loan books do not have (yet)
-        return Identity(level=context.level, customer_id=context.customer_id, name=name, phone=phone)
 
 
 def _message(entry: LogEntry, *, reveal: bool) -> TranscriptMessage:

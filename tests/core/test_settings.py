@@ -26,3 +26,24 @@ def test_the_demo_makes_a_key_once_and_keeps_it_private(tmp_path: Path) -> None:
 
 def test_a_given_key_is_used(tmp_path: Path) -> None:
     assert Settings(secret_key=SecretStr("k" * 40), var_dir=tmp_path).signing_key() == "k" * 40
+
+
+@pytest.mark.parametrize(
+    ("given", "origins"),
+    [
+        ("https://app.example", ["https://app.example"]),
+        ("https://app.example/, https://m.app.example:8443 ,", ["https://app.example", "https://m.app.example:8443"]),
+        ('["https://app.example", "https://m.app.example"]', ["https://app.example", "https://m.app.example"]),
+        ("", []),
+    ],
+)
+def test_origins_come_separated_by_commas_or_as_json(monkeypatch: pytest.MonkeyPatch, given: str, origins: list[str]) -> None:
+    monkeypatch.setenv("CORS_ORIGINS", given)
+    assert Settings().cors_origins == origins
+
+
+@pytest.mark.parametrize("given", ["[1]", "[broken", '["https://app.example", null]'])
+def test_origins_that_make_no_sense_stop_the_start(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("CORS_ORIGINS", given)
+    with pytest.raises(ValueError, match="cors_origins"):
+        Settings()
