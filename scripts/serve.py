@@ -109,7 +109,9 @@ async def wait_until_ready(settings: Settings, started: float) -> None:
                 if (await client.get(f"{base}/readyz")).status_code != 200:
                     continue
                 warm_up = {"sender": "warm-up", "message": "你好"}
-                await client.post(f"{settings.rasa_url}/webhooks/rest/webhook", json=warm_up)
+                answer = await client.post(f"{settings.rasa_url}/webhooks/rest/webhook", json=warm_up)
+                if answer.status_code != 200 or not answer.json():
+                    continue  # Rasa listens before its model is loaded, and also when it could not load it
             except httpx.HTTPError:
                 continue
             print_welcome(settings, time.monotonic() - started)

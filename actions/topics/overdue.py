@@ -6,7 +6,7 @@ from actions.lexicon import dialogue_words
 from actions.turn import Turn
 from actions.wording import attempt_line, day, lines, word, yuan
 from bot.cases.service import CaseService, DisputeOutcome
-from bot.loans.port import Bill, Instalment
+from bot.loans.port import Bill, CreditInquiry, Instalment
 
 
 def oldest_overdue(turn: Turn) -> Bill | None:
@@ -120,17 +120,13 @@ def credit_inquiry(turn: Turn) -> None:
         )
         for item in authorisations
     ]
-    made = [
-        word(
-            turn,
-            "line_inquiry",
-            made_on=day(item.made_at.date()),
-            party=item.funding_party,
-            purpose=word(turn, f"purpose_{item.purpose}", "purpose_other"),
-        )
-        for item in inquiries
-    ]
+    made = [inquiry_line(turn, item) for item in inquiries]
     turn.answer("records", authorisation_lines=lines(given), inquiry_lines=lines(made or [word(turn, "line_no_inquiry")]))
+
+
+def inquiry_line(turn: Turn, item: CreditInquiry) -> str:
+    purpose = word(turn, f"purpose_{item.purpose}", "purpose_other")
+    return word(turn, "line_inquiry", made_on=day(item.made_at.date()), party=item.funding_party, purpose=purpose)
 
 
 def credit_report_impact(turn: Turn) -> None:
