@@ -31,6 +31,10 @@ _DIGITS = re.compile(r"\D")
 _DASHES = re.compile(r"\s*[-_—–－]\s*")
 _ABOUT_SMS = re.compile("短信|信息|消息|验证码")
 _ABOUT_CALLS = re.compile("电话|打来|来电|号码|热线|拨|致电|打的")
+_WHOSE = re.compile("(?:是|属于)(?:不是)?(?:你们|官方|贵司|谁)|真的吗|骗")
+_SERVICE_NUMBER = re.compile(r"1[0-2]\d{3,4}|9[56]\d{3,4}")
+_NEGATED = re.compile(r"(?:(?<!是)不是|别|不要|并非|不用)(?:在|等)?\s?$")
+_MINUS = re.compile(r"(?:(?<![\w.])-|(?<=[^\W\da-zA-Z零一二三四五六七八九十百千万元块])-|负)\s?$")
 
 
 @dataclass(frozen=True)
@@ -90,14 +94,16 @@ _READERS: dict[str, Callable[[str], Any]] = {
 
 
 def find(surface: str, today: date) -> list[Found]:
-    """All entities of a message in surface form, in order."""
+    """All entities of a message in surface form, in order. "不是明天，是后天" holds the second day only."""
     doc = pipeline()(surface)
     found = []
     for span in doc.ents:
         name, value = _read(span, doc, today)
-        if value is not None:
+        if value is not None and not (name == "date" and _NEGATED.search(surface[: span.start_char])):
             found.append(Found(name, span.start_char, span.end_char, value))
-    return found
+    amounts = [entity for entity in found if entity.name == "amount"]
+    meant = [entity for entity in amounts if not _NEGATED.search(surface[: entity.start])]
+    return [entity for entity in found if entity not in amounts or entity in (meant or amounts)]
 
 
 def _read(span: Span, doc: Doc, today: date) -> tuple[str, Any]:
@@ -110,6 +116,8 @@ def _read(span: Span, doc: Doc, today: date) -> tuple[str, Any]:
     if label == "date":
         resolved = values.day(span.text, today)
         return label, resolved.isoformat() if resolved else None
+    if label == "amount" and _MINUS.search(doc.text[: span.start_char]):
+        return label, None
     if label == "amount" and span[0].tag_ == "NUMBER":
         return _bare_number(span, doc)
     return label, _READERS[label](span.text)
@@ -122,7 +130,7 @@ def _bare_number(span: Span, doc: Doc) -> tuple[str, Any]:
     if re.fullmatch(r"\d{4,6}", text) and not alone:
         if _ABOUT_SMS.search(doc.text):
             return "sms_sender", text
-        if _ABOUT_CALLS.search(doc.text):
+        if _ABOUT_CALLS.search(doc.text) or (_SERVICE_NUMBER.fullmatch(text) and _WHOSE.search(doc.text)):
             return "phone", text
     if alone and re.fullmatch(r"[1-9]", text):
         return "ordinal", int(text)

@@ -31,11 +31,17 @@ class Rule:
     intent: str | None
     family: frozenset[str]
     distress: str | None
+    entities: frozenset[str]
     patterns: tuple[re.Pattern[str], ...]
     unless: tuple[re.Pattern[str], ...]
 
-    def matches(self, canonical: str) -> bool:
-        """Whether some pattern is in the text after what `unless` describes has been cut out of it."""
+    def matches(self, canonical: str, found: frozenset[str] = frozenset()) -> bool:
+        """Whether some pattern is in the text after what `unless` describes has been cut out of it.
+
+        `found` are the names of the message's entities: a rule that asks for some needs one of them.
+        """
+        if self.entities and not self.entities & found:
+            return False
         for pattern in self.unless:
             canonical = pattern.sub(" ", canonical)
         return any(pattern.search(canonical) for pattern in self.patterns)
@@ -57,6 +63,7 @@ def rules() -> tuple[Rule, ...]:
             intent=rule["intent"],
             family=frozenset(rule.get("family", ())),
             distress=rule.get("distress"),
+            entities=frozenset(rule.get("entities", ())),
             patterns=tuple(map(re.compile, rule["patterns"])),
             unless=tuple(map(re.compile, rule.get("unless", ()))),
         )
@@ -64,10 +71,10 @@ def rules() -> tuple[Rule, ...]:
     )
 
 
-def first_match(canonical: str) -> Rule | None:
-    """The first rule that matches, None when the classifier decides."""
-    found = next((rule for rule in rules() if rule.matches(canonical)), None)
-    return found if found is not None and found.intent is not None else None
+def first_match(canonical: str, found: frozenset[str] = frozenset()) -> Rule | None:
+    """The first rule that matches a message with entities of these names, None when the classifier decides."""
+    rule = next((rule for rule in rules() if rule.matches(canonical, found)), None)
+    return rule if rule is not None and rule.intent is not None else None
 
 
 def overrule(ranking: list[dict[str, Any]], intent: str) -> list[dict[str, Any]]:
@@ -102,7 +109,8 @@ class SafetyPhrases(GraphComponent, IntentClassifier):
         """Overrule the intent, and add the entity `distress` (self_harm | hardship)."""
         for message in messages:
             canonical = message.get(keys.CANONICAL)
-            rule = first_match(canonical) if canonical else None
+            found = frozenset(entity["entity"] for entity in message.get(ENTITIES, []))
+            rule = first_match(canonical, found) if canonical else None
             classified = message.get(INTENT_RANKING_KEY) or []
             intent = rule.choose(classified) if rule else None
             if rule is None or intent is None:

@@ -33,6 +33,48 @@ def test_what_only_looks_like_it_is_left_to_the_classifier(phrase):
     assert first_match(canonical(phrase)) is None
 
 
+NUMBERED = {
+    ("url", "suixingjie.example是官网吗"): "verify_official_contact",
+    ("url", "http://suixingjie.example.evil.com 安全吗"): "verify_official_contact",
+    ("url", "suixingjie.example:8443/pay可以点吗"): "verify_official_contact",
+    ("bank_card", "３３０１０１２３４５６７８９０１这个账号对吗"): "verify_official_contact",
+    ("bank_card", "让我把钱还到6222 0212 3456 7890 123可以吗"): "verify_official_contact",
+    ("phone", "95533给我打电话让还钱"): "verify_official_contact",
+    ("phone", "12378是你们的吗"): "verify_official_contact",
+    ("case_no", "C-20261123-0008处理得怎么样了"): "ask_complaint_progress",
+    ("payment_no", "P-20261101-0003这笔怎么回事"): "report_repayment_not_posted",
+    ("contract_no", "YD-20260829-1002还欠多少"): "ask_outstanding",
+    ("contract_no", "提前结清FQ-20260829-1002要多少钱"): "ask_early_repayment",
+    ("product", "我想提前结清快贷那笔"): "ask_early_repayment",
+}
+
+
+@pytest.mark.parametrize(("name", "phrase", "intent"), [(*key, intent) for key, intent in NUMBERED.items()])
+def test_some_rules_need_an_entity(name, phrase, intent):
+    rule = first_match(canonical(phrase), frozenset({name}))
+    assert rule is not None
+    assert rule.intent == intent
+    without = first_match(canonical(phrase))
+    assert without is None or without.name != rule.name
+
+
+@pytest.mark.parametrize(
+    ("name", "phrase"),
+    [
+        ("url", "suixingjie.example"),
+        ("phone", "13800138000"),
+        ("phone", "把手机号换成13800138000可以吗"),
+        ("bank_card", "我的卡6222021234567890123扣款失败"),
+        ("bank_card", "绑定6222021234567890123这张卡"),
+        ("contract_no", "提前结清FQ-20260829-1002要手续费吗"),
+        ("case_no", "撤销C-20261123-0008"),
+        ("product", "快贷能提前还吗"),
+    ],
+)
+def test_an_entity_alone_is_no_reason(name, phrase):
+    assert first_match(canonical(phrase), frozenset({name})) is None
+
+
 def process(text: str, *ranking: tuple[str, float]) -> Message:
     message = Message.build(text=text)
     message.set(keys.CANONICAL, canonical(text))
