@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from bot.conversations.errors import AlreadyClaimed, ConversationNotFound, NotInQueue, NotTheOwner
 from bot.conversations.models import Conversation, HandoffRequest
+from bot.conversations.office_hours import OfficeHours
 from bot.conversations.repository import ConversationRepository, HandoffRepository
 from bot.core.clock import Clock
 from bot.core.settings import Settings
@@ -19,7 +20,11 @@ from bot.core.texts import Texts
 
 @dataclass(frozen=True)
 class Handoff:
-    """Where the borrower stands. ``position`` counts from 1 and is ``None`` once a human is there."""
+    """Where the borrower stands. ``position`` counts from 1 and is ``None`` unless queued.
+
+    ``offline``: asked for outside office hours. The request is kept for the agents, and the bot keeps the conversation until one
+    of them claims it.
+    """
 
     state: Literal["queued", "assigned", "offline"]
     position: int | None
@@ -45,6 +50,7 @@ class Waiting:
     reason: str
     priority: int
     requested_at: datetime
+    offline: bool
 
 
 @lru_cache(maxsize=1)
@@ -52,18 +58,26 @@ def _default_texts() -> Texts:
     return Texts.load(Settings().data_dir / "answers")
 
 
+@lru_cache(maxsize=1)
+def _default_hours() -> OfficeHours:
+    return OfficeHours.parse(Settings().office_hours)
+
+
 class HandoffService:
     """Never commits. Each change of owner leaves a message in the log, in plain words for the borrower."""
 
-    def __init__(self, session: Session, clock: Clock, texts: Texts | None = None) -> None:
+    def __init__(self, session: Session, clock: Clock, texts: Texts | None = None, hours: OfficeHours | None = None) -> None:
         self._conversations = ConversationRepository(session)
         self._requests = HandoffRepository(session)
         self._session = session
         self._clock = clock
         self._texts = texts
+        self._hours = hours or _default_hours()
 
     def request(self, conversation_id: str, *, reason: str, priority: int = 0, case_no: str | None = None) -> Handoff:
         """Puts the conversation into the queue; asked again, it keeps its place (and may gain priority, or a case).
+
+        Outside office hours it stays with the bot (state ``offline``); asked again within them, it joins the queue.
 
         ``reason`` is a short code (``asked``, ``fraud``, ``distress``, …); ``case_no`` the case that it is about, shown on the
         card and to the agent. Raises ``ConversationNotFound``.
@@ -74,6 +88,9 @@ class HandoffService:
             if existing.state == "queued" and priority > existing.priority:
                 existing.priority = priority
             existing.case_no = case_no or existing.case_no
+            if existing.offline and existing.state == "queued" and self._hours.open_at(self._clock.now()):
+                existing.offline, existing.requested_at = False, self._clock.now()
+                self._enqueue(conversation_id)
             self._session.flush()
             return self._describe(existing)
         row = HandoffRequest(
@@ -82,11 +99,12 @@ class HandoffService:
             priority=priority,
             case_no=case_no,
             state="queued",
+            offline=not self._hours.open_at(self._clock.now()),
             requested_at=self._clock.now(),
         )
         self._requests.add(row)
-        self._conversations.change_owner(conversation_id, expected="bot", agent=None, to="queue", to_agent=None)
-        self._note(conversation_id, "handoff_requested")
+        if not row.offline:
+            self._enqueue(conversation_id)
         return self._describe(row)
 
     def current(self, conversation_id: str) -> Handoff | None:
@@ -95,9 +113,9 @@ class HandoffService:
         return None if row is None else self._describe(row)
 
     def queue(self) -> list[Waiting]:
-        """Who waits, the next one first."""
+        """Who waits, the next one first; after them, who asked outside office hours."""
         return [
-            Waiting(row.conversation_id, position, row.reason, row.priority, row.requested_at)
+            Waiting(row.conversation_id, position, row.reason, row.priority, row.requested_at, row.offline)
             for position, row in enumerate(self._requests.queued(), start=1)
         ]
 
@@ -122,14 +140,11 @@ class HandoffService:
         conversation = self._lock(conversation_id)
         if not self._conversations.change_owner(conversation_id, expected="queue", agent=None, to="agent", to_agent=agent_id):
             if conversation.owner == "bot":
-                raise NotInQueue("the conversation does not wait for a human")
+                return self._claim_offline(conversation_id, agent_id, agent_name)
             if conversation.agent_id != agent_id:
                 raise AlreadyClaimed("another agent owns the conversation")
             return self._describe(self._open(conversation_id))
-        row = self._open(conversation_id)
-        row.agent_id, row.assigned_at, row.state = agent_id, self._clock.now(), "assigned"
-        self._note(conversation_id, "handoff_assigned", agent_name=agent_name or agent_id)
-        return self._describe(row)
+        return self._assign(self._open(conversation_id), agent_id, agent_name)
 
     def give_back(self, conversation_id: str, agent_id: str) -> None:
         """The owner returns the conversation to the bot. Raises ``NotTheOwner``, ``ConversationNotFound``."""
@@ -172,6 +187,23 @@ class HandoffService:
         )
         return message.seq
 
+    def _enqueue(self, conversation_id: str) -> None:
+        self._conversations.change_owner(conversation_id, expected="bot", agent=None, to="queue", to_agent=None)
+        self._note(conversation_id, "handoff_requested")
+
+    def _claim_offline(self, conversation_id: str, agent_id: str, agent_name: str | None) -> Handoff:
+        """From the bot to the agent, if the borrower asked for a human outside office hours."""
+        row = self._requests.open_of(conversation_id)
+        if row is None:
+            raise NotInQueue("the conversation does not wait for a human")
+        self._conversations.change_owner(conversation_id, expected="bot", agent=None, to="agent", to_agent=agent_id)
+        return self._assign(row, agent_id, agent_name)
+
+    def _assign(self, row: HandoffRequest, agent_id: str, agent_name: str | None) -> Handoff:
+        row.agent_id, row.assigned_at, row.state = agent_id, self._clock.now(), "assigned"
+        self._note(row.conversation_id, "handoff_assigned", agent_name=agent_name or agent_id)
+        return self._describe(row)
+
     def _lock(self, conversation_id: str) -> Conversation:
         conversation = self._conversations.get(conversation_id, lock=True)
         if conversation is None:
@@ -194,6 +226,8 @@ class HandoffService:
     def _describe(self, row: HandoffRequest) -> Handoff:
         if row.state == "assigned":
             return Handoff("assigned", None, row.reason, row.case_no)
+        if row.offline:
+            return Handoff("offline", None, row.reason, row.case_no)
         return Handoff("queued", self._requests.position(row), row.reason, row.case_no)
 
     def _note(self, conversation_id: str, key: str, **values: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bot.core.database import Base
@@ -109,6 +109,8 @@ class HandoffRequest(Base):
     state: Mapped[str] = mapped_column(String(8))
     agent_id: Mapped[str | None] = mapped_column(String(32))
     case_no: Mapped[str | None] = mapped_column(String(40))
+    offline: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Asked for outside office hours: queued, but the bot goes on until an agent claims the conversation."""
     requested_at: Mapped[datetime]
     assigned_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]

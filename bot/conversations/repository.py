@@ -166,6 +166,9 @@ class ConversationRepository:
         return self.session.scalars(query.order_by(Message.id)).all()
 
 
+_WAITING = (HandoffRequest.state == "queued", HandoffRequest.offline.is_(False))
+
+
 class HandoffRepository:
     """The queue: highest priority first, then who has waited longest."""
 
@@ -197,13 +200,14 @@ class HandoffRepository:
                 HandoffRequest.id < row.id,
             ),
         )
-        query = select(func.count()).select_from(HandoffRequest).where(HandoffRequest.state == "queued", ahead)
+        query = select(func.count()).select_from(HandoffRequest).where(*_WAITING, ahead)
         return (self.session.scalar(query) or 0) + 1
 
     def queued(self) -> Sequence[HandoffRequest]:
+        """Those who wait online first: the others are not looking at the screen."""
         query = select(HandoffRequest).where(HandoffRequest.state == "queued")
-        order = (HandoffRequest.priority.desc(), HandoffRequest.requested_at, HandoffRequest.id)
+        order = (HandoffRequest.offline, HandoffRequest.priority.desc(), HandoffRequest.requested_at, HandoffRequest.id)
         return self.session.scalars(query.order_by(*order)).all()
 
     def queue_length(self) -> int:
-        return self.session.scalar(select(func.count()).where(HandoffRequest.state == "queued")) or 0
+        return self.session.scalar(select(func.count()).select_from(HandoffRequest).where(*_WAITING)) or 0

@@ -18,6 +18,7 @@ from bot.conversations.commands import clean, for_rasa, leaves_queue, payload_in
 from bot.conversations.errors import MessageIdReused, TooManyMessages
 from bot.conversations.handoff import HandoffService
 from bot.conversations.models import Conversation, Message
+from bot.conversations.office_hours import OfficeHours
 from bot.conversations.rasa import BotMessage
 from bot.conversations.repository import ConversationRepository
 from bot.conversations.service import Author, ConversationService, LogEntry
@@ -36,6 +37,7 @@ REQUIRED_TEXTS = (
     "handoff_assigned",
     "handoff_given_back",
     "handoff_left",
+    "handoff_noted",
     "step_up_failed",
     "step_up_expired",
     "step_up_locked",
@@ -100,7 +102,8 @@ class TurnService:
         self._texts = texts
         self._repository = ConversationRepository(session)
         self._conversations = ConversationService(session, clock)
-        self._handoffs = HandoffService(session, clock, texts)
+        self._hours = OfficeHours.parse(settings.office_hours)
+        self._handoffs = HandoffService(session, clock, texts, self._hours)
 
     # ── begin
     def begin(self, inbound: Inbound, holder: str) -> Begun:
@@ -224,12 +227,11 @@ class TurnService:
     def _give_up(self, message: Message, failure: str) -> None:
         conversation_id = message.conversation_id
         handoff = self._handoffs.current(conversation_id)
-        if handoff is None and wants_human(message.text or ""):
-            handoff = self._handoffs.request(conversation_id, reason="asked")
-            reply = self._say("handoff_queued", card=handoff.card(), position=str(handoff.position))
-            self._store_answers(conversation_id, message, [reply])
+        with_human = handoff is not None and handoff.state != "offline"
+        if not with_human and wants_human(message.text or ""):
+            self._store_answers(conversation_id, message, [self._ask_for_human(conversation_id)])
             message.state = "answered"
-        elif handoff is not None:
+        elif handoff is not None and with_human:
             self._store_answers(conversation_id, message, [BotMessage(custom=handoff.card())])
             message.state = "answered"
         else:
@@ -237,6 +239,12 @@ class TurnService:
             message.state = "failed"
         message.failure = failure
         self._session.flush()
+
+    def _ask_for_human(self, conversation_id: str) -> BotMessage:
+        handoff = self._handoffs.request(conversation_id, reason="asked")
+        if handoff.state == "offline":
+            return self._say("handoff_noted", card=handoff.card(), hours=str(self._hours))
+        return self._say("handoff_queued", card=handoff.card(), position=str(handoff.position))
 
     # ── parts
     def _settle(self, conversation: Conversation, message: Message, reply: Sequence[BotMessage]) -> Begun:

@@ -48,6 +48,12 @@ class Settings(BaseSettings):
     otp_lock_minutes: int = Field(default=15, description="no code is sent or checked for a customer after too many wrong ones")
     step_up_minutes: int = 10
     visitor_token_days: int = 30
+    office_hours: str = Field(
+        default="00:00-24:00",
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$",
+        description="HH:MM-HH:MM in Shanghai, every day, when humans answer; 20:00-08:00 goes past midnight, 09:00-09:00 is "
+        "never. Outside them the bot keeps the conversation and the desk finds the request later",
+    )
     agent_token_minutes: int = 600
     agent_login_tries: int = 5
     agent_lock_minutes: int = 15

@@ -35,6 +35,7 @@ class QueueItem(BaseModel):
     reason: str
     priority: int
     waiting_seconds: int
+    offline: bool = Field(description="asked outside office hours: the bot has the conversation until somebody claims it")
     level: Literal["anonymous", "identified", "stepped_up"]
     customer_id: str | None
     last_text: str | None = Field(description="what the borrower wrote last, masked")

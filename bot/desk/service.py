@@ -40,6 +40,7 @@ class DeskService:
                     reason=item.reason,
                     priority=item.priority,
                     waiting_seconds=max(0, int((now - item.requested_at).total_seconds())),
+                    offline=item.offline,
                     level=context.level,
                     customer_id=context.customer_id,
                     last_text=self._last_text(item.conversation_id),
@@ -79,7 +80,9 @@ class DeskService:
         row = self._repository.get(conversation_id)
         if row is None:
             raise ConversationNotFound("no such conversation")
-        if row.owner != "queue" and row.agent_id != agent.agent_id and agent.role == "agent":
+        handoff = self.handoffs.current(conversation_id)
+        waits = row.owner == "queue" or (handoff is not None and handoff.state == "offline")
+        if not waits and row.agent_id != agent.agent_id and agent.role == "agent":
             raise ConversationNotFound("no such conversation")
         return row
 
