@@ -34,6 +34,7 @@ _ABOUT_CALLS = re.compile("电话|打来|来电|号码|热线|拨|致电|打的"
 _WHOSE = re.compile("(?:是|属于)(?:不是)?(?:你们|官方|贵司|谁)|真的吗|骗")
 _SERVICE_NUMBER = re.compile(r"1[0-2]\d{3,4}|9[56]\d{3,4}")
 _NEGATED = re.compile(r"(?:(?<!是)不是|别|不要|并非|不用)(?:在|等)?\s?$")
+_REFUSED = re.compile(r"\s?(?:不行|不方便|来不及)[，,。、\s]")
 _MINUS = re.compile(r"(?:(?<![\w.])-|(?<=[^\W\da-zA-Z零一二三四五六七八九十百千万元块])-|负)\s?$")
 
 
@@ -99,11 +100,17 @@ def find(surface: str, today: date) -> list[Found]:
     found = []
     for span in doc.ents:
         name, value = _read(span, doc, today)
-        if value is not None and not (name == "date" and _NEGATED.search(surface[: span.start_char])):
+        if value is not None and not (name == "date" and _ruled_out(span, surface)):
             found.append(Found(name, span.start_char, span.end_char, value))
     amounts = [entity for entity in found if entity.name == "amount"]
     meant = [entity for entity in amounts if not _NEGATED.search(surface[: entity.start])]
     return [entity for entity in found if entity not in amounts or entity in (meant or amounts)]
+
+
+def _ruled_out(span: Span, surface: str) -> bool:
+    """不是明天 …; 明天不行，…"""
+    before, after = surface[: span.start_char], surface[span.end_char :]
+    return bool(_NEGATED.search(before) or _REFUSED.match(after))
 
 
 def _read(span: Span, doc: Doc, today: date) -> tuple[str, Any]:
