@@ -113,7 +113,7 @@ def valid_phone(value: Any) -> str | None:
         number = phonenumbers.parse(str(value), "CN")
     except phonenumbers.NumberParseException:
         return None
-    return str(number.national_number) if phonenumbers.is_possible_number(number) else None
+    return str(number.national_number) if phonenumbers.is_valid_number(number) else None
 
 
 class AskStory(AskSlot):

@@ -30,7 +30,7 @@ def test_a_complaint_can_be_added_to_and_withdrawn(live_app: LiveApp) -> None:
     chat = live_app.chat("C1006")
     chat.say("我要投诉你们客服昨天挂了我三次电话态度恶劣")
     case_no = chat.card("case")["case_no"]
-    chat.say("我要补充一下，那天是下午三点打的")
+    chat.say("我要补充投诉，那天是下午三点打的")
     assert chat.card("case")["case_no"] == case_no
     chat.say(f"撤销投诉{case_no}")
     assert "确定撤回" in chat.text
