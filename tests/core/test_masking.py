@@ -49,3 +49,16 @@ def test_a_traceback_is_masked_too(capsys: pytest.CaptureFixture[str]) -> None:
     line = capsys.readouterr().err
     assert "13900001001" not in line
     assert "139****1001" in line
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("conversation=db963589d6c14b2684123456782525f7 ok", "conversation=db963589d6c14b2684123456782525f7 ok"),
+        ("sender=v-a1390000100200000000000000000bcd", "sender=v-a1390000100200000000000000000bcd"),
+        ("Bearer db963589d6c14b2684123456782525f7", "Bearer <token>"),
+        ("a6222021234567890123 db963589d6c14b2684123456782525f7", "a6222********0123 db963589d6c14b2684123456782525f7"),
+    ],
+)
+def test_an_id_of_ours_stays_whole_so_that_it_can_be_searched_for(text: str, masked: str) -> None:
+    assert mask(text) == masked
