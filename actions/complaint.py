@@ -113,7 +113,9 @@ def valid_phone(value: Any) -> str | None:
         number = phonenumbers.parse(str(value), "CN")
     except phonenumbers.NumberParseException:
         return None
-    return str(number.national_number) if phonenumbers.is_valid_number(number) else None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    return re.sub(r"\D", "", phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL))
 
 
 class AskStory(AskSlot):

@@ -54,7 +54,7 @@ def fraud(turn: Turn) -> None:
     )
     turn.answer("opened", case_no=opened.case.case_no, decide_by=day(opened.case.decide_by))
     turn.card(opened.case.card())
-    hand_over(turn, "fraud", PRIORITY_FRAUD)
+    hand_over(turn, "fraud", PRIORITY_FRAUD, case_no=opened.case.case_no)
 
 
 HANDLERS = {"report_fraud": fraud}

@@ -12,28 +12,37 @@ PRIORITY_FRAUD = 5
 PRIORITY_DISTRESS = 10
 
 
-def hand_over(turn: Turn, reason: str, priority: int = PRIORITY_ASKED, *, announce: bool = True) -> Handoff:
+def hand_over(turn: Turn, reason: str, priority: int = PRIORITY_ASKED, *, case_no: str | None = None) -> Handoff:
     """Puts the conversation in the queue (product §5) and says where the borrower stands.
 
     ``reason`` is a code for the desk: ``asked``, ``misunderstood``, ``fraud``, ``distress``.
     """
-    handoff = HandoffService(turn.session, turn.clock).request(
-        turn.conversation.conversation_id, reason=reason, priority=priority
-    )
-    if handoff.state == "offline":
-        turn.say("handoff_offline", case_no=handoff.case_no or "")
-    elif announce:
+    service = HandoffService(turn.session, turn.clock)
+    handoff = service.request(turn.conversation.conversation_id, reason=reason, priority=priority, case_no=case_no)
+    if handoff.state == "offline" and turn.identified and handoff.case_no is None:
+        # Outside office hours nothing is lost: it becomes a case (product §5).
+        handoff = service.request(turn.conversation.conversation_id, reason=reason, case_no=call_back_case(turn))
+    if handoff.state == "queued":
         turn.answer("queued", intent="request_human", position=str(handoff.position or 1))
-    turn.card(
-        {
-            "type": "handoff",
-            "state": handoff.state,
-            "position": handoff.position,
-            "reason": handoff.reason,
-            "case_no": handoff.case_no,
-        }
-    )
+    elif handoff.state == "offline" and handoff.case_no:
+        turn.say("handoff_offline", case_no=handoff.case_no)
+    elif handoff.state == "offline":
+        turn.say("handoff_offline_anonymous")
+    turn.card(handoff.card())
     return handoff
+
+
+def call_back_case(turn: Turn) -> str:
+    """The number of the case that an agent works on when the office opens."""
+    opened = CaseService(turn.session, turn.clock, turn.loans).open_complaint(
+        customer_id=turn.customer_id,
+        conversation_id=turn.conversation.conversation_id,
+        channel=turn.conversation.channel,
+        story=turn.story,
+        callback_phone=None,
+        key=turn.key("call_back"),
+    )
+    return opened.case.case_no
 
 
 def case_line(turn: Turn, case: CaseView) -> str:

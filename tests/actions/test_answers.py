@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from actions.answer import FOR_ALL, PERSONAL
+from bot.conversations import handoff
 from bot.core.settings import ROOT
 from tests.actions.conftest import Server
 
@@ -125,3 +126,20 @@ def test_an_action_that_fails_says_so_with_an_id(serve: Serve) -> None:
     server.latest = {"text": "坏了 13812345678", "intent": {"name": "no_such_intent"}, "metadata": {"turn": 9}}
     server.run("action_answer")
     assert "报这个编号" in server.text
+
+
+def test_outside_office_hours_the_wish_for_a_person_becomes_a_case(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFFICE_HOURS", "20:00-21:00")  # the clock says 10:00
+    handoff._default_hours.cache_clear()
+    server = serve("C1002")
+    server.hear("request_human", "转人工")
+    server.run("action_request_human")
+    assert server.cards()["handoff"]["state"] == "offline"
+    assert server.cards()["handoff"]["case_no"] in server.text
+    handoff._default_hours.cache_clear()
+
+
+def test_fraud_reaches_a_person_with_the_number_of_its_case(serve: Serve) -> None:
+    server = serve("C1002")
+    server.answer("report_fraud", "我被骗了，钱转给别人了")
+    assert server.cards()["handoff"]["case_no"] == server.cards()["case"]["case_no"]
