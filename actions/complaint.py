@@ -11,7 +11,7 @@ from actions.forms import AskSlot, NoValue, SubmitTask, TaskForm
 from actions.lexicon import dialogue_words
 from actions.turn import Turn
 from actions.wording import day
-from bot.cases.service import CaseService, CaseView, OpenedCase
+from bot.cases.service import CaseView, OpenedCase
 
 INTENT = "file_complaint"
 OVER = frozenset({"closed", "withdrawn", "remedied", "decided"})
@@ -99,7 +99,7 @@ class ComplaintForm(TaskForm):
 
 def open_complaint_of(turn: Turn) -> CaseView | None:
     """The case that was named, or the newest one that is still open."""
-    cases = CaseService(turn.session, turn.clock, turn.loans).cases_of(turn.customer_id)
+    cases = turn.cases.cases_of(turn.customer_id)
     named = turn.heard.first("case_no")
     still_open = [case for case in cases if case.status not in OVER and named in (None, case.case_no)]
     return next(iter(still_open), None)
@@ -149,10 +149,8 @@ class SubmitComplaint(SubmitTask):
 
     @staticmethod
     def _open(turn: Turn) -> OpenedCase:
-        return CaseService(turn.session, turn.clock, turn.loans).open_complaint(
-            customer_id=turn.conversation.customer_id,
-            conversation_id=turn.conversation.conversation_id,
-            channel=turn.conversation.channel,
+        return turn.cases.open_complaint(
+            **turn.origin,
             story=turn.slot("complaint_story"),
             callback_phone=turn.slot("complaint_phone"),
             key=turn.key("complaint"),
@@ -160,11 +158,9 @@ class SubmitComplaint(SubmitTask):
 
     @staticmethod
     def _add(turn: Turn, case_no: str) -> OpenedCase:
-        added = CaseService(turn.session, turn.clock, turn.loans).add_facts(
-            customer_id=turn.customer_id,
+        added = turn.cases.add_facts(
+            **turn.origin,
             case_no=case_no,
-            conversation_id=turn.conversation.conversation_id,
-            channel=turn.conversation.channel,
             text=turn.slot("complaint_story"),
             key=turn.key("add_facts"),
         )

@@ -10,14 +10,8 @@ from actions.base import Services
 from actions.complaint import AskPhone, AskStory, ComplaintForm, SubmitComplaint
 from actions.early_repayment import AskEarlyAmount, EarlyRepaymentForm, SubmitEarlyRepayment
 from actions.forms import FormNotUnderstood, ResumeForm
-from actions.schedule import (
-    AskScheduleConfirm,
-    AskScheduleContract,
-    AskScheduleDate,
-    AskStepUp,
-    ScheduleForm,
-    SubmitSchedule,
-)
+from actions.schedule import ScheduleForm, SubmitSchedule
+from actions.schedule_questions import AskScheduleConfirm, AskScheduleContract, AskScheduleDate, AskStepUp
 
 ACTIONS = (
     AnswerAction,

@@ -6,34 +6,25 @@ from datetime import date
 from typing import Any
 
 from actions import cards
-from actions.forms import AskSlot, NoValue, SubmitTask, TaskForm, looks_like_answer
+from actions.forms import NoValue, SubmitTask, TaskForm, looks_like_answer
 from actions.guard import login_first, own_contract
 from actions.lexicon import dialogue_words
+from actions.schedule_facts import (
+    INTENT,
+    find_scheduled,
+    fits,
+    last_day_named,
+    parse_day,
+    say_bad_date,
+    say_refused,
+    say_scheduled,
+    say_taken,
+    windows,
+)
 from actions.turn import Turn
-from actions.wording import day, lines, payment_line, word, yuan
-from bot.core.errors import TooManyRequests
-from bot.identity.step_up import StepUpService
+from actions.wording import day, yuan
 from bot.loans.errors import NotCancellable, NotSchedulable
-from bot.loans.port import ScheduledRepayment, ScheduleWindow
-
-INTENT = "schedule_repayment"
-
-
-def windows(turn: Turn) -> list[ScheduleWindow]:
-    """One per open contract, earliest due date first."""
-    found = [turn.loans.schedule_window(turn.customer_id, item.contract_no) for item in turn.loans.contracts(turn.customer_id)]
-    return sorted(found, key=lambda window: window.due_on or date.max)
-
-
-def parse_day(value: Any) -> date | None:
-    try:
-        return date.fromisoformat(str(value)[:10])
-    except ValueError:
-        return None
-
-
-def fits(window: ScheduleWindow, chosen: date | None) -> bool:
-    return bool(chosen and window.first_day and window.last_day and window.first_day <= chosen <= window.last_day)
+from bot.loans.port import ScheduleWindow
 
 
 def asks_how(turn: Turn) -> bool:
@@ -42,16 +33,6 @@ def asks_how(turn: Turn) -> bool:
     if heard.is_payload or heard.first("date") is not None or words.command.search(heard.text):
         return False
     return bool(words.how_to.search(heard.text))
-
-
-def last_day_named(turn: Turn) -> Any:
-    """ "不是明天，是后天": the last one counts."""
-    return next(reversed(turn.heard.all("date")), None)
-
-
-def say_bad_date(turn: Turn, window: ScheduleWindow) -> None:
-    first, last = window.first_day or turn.today, window.last_day or turn.today
-    turn.answer("bad_date", intent=INTENT, first_day=day(first), last_day=day(last))
 
 
 class ScheduleForm(TaskForm):
@@ -206,96 +187,6 @@ class ScheduleForm(TaskForm):
         return NoValue.NOT_AN_ANSWER
 
 
-class AskScheduleContract(AskSlot):
-    action_name = "action_ask_schedule_contract"
-    slot = "schedule_contract"
-
-    def ask(self, turn: Turn) -> None:
-        choices = (turn.slot("task") or {}).get("choices") or []
-        names = {item.contract_no: item.product_name for item in turn.loans.contracts(turn.customer_id)}
-        choice_lines = "\n".join(
-            word(
-                turn,
-                "line_choice",
-                number=str(number),
-                contract_no=window.contract_no,
-                product=names[window.contract_no],
-                instalment=str(window.instalment),
-                amount=yuan(window.amount),
-                due_on=day(window.due_on or turn.today),
-            )
-            for number, window in enumerate((turn.loans.schedule_window(turn.customer_id, item) for item in choices), start=1)
-        )
-        turn.answer("choose", intent=INTENT, choice_lines=choice_lines)
-        turn.messages[-1]["buttons"] = [
-            {"title": f"{names[item]} {item}", "payload": f'/{INTENT}{{"contract_no":"{item}"}}'} for item in choices
-        ] + turn.messages[-1].get("buttons", [])
-
-
-class AskScheduleDate(AskSlot):
-    action_name = "action_ask_schedule_date"
-    slot = "schedule_date"
-
-    def ask(self, turn: Turn) -> None:
-        window = turn.loans.schedule_window(turn.customer_id, turn.slot("schedule_contract"))
-        turn.answer(
-            "ask_date",
-            intent=INTENT,
-            first_day=day(window.first_day or turn.today),
-            last_day=day(window.last_day or turn.today),
-            amount=yuan(window.amount),
-            contract_no=window.contract_no,
-            instalment=str(window.instalment),
-        )
-
-
-class AskScheduleConfirm(AskSlot):
-    action_name = "action_ask_schedule_confirm"
-    slot = "schedule_confirm"
-
-    def ask(self, turn: Turn) -> None:
-        task = turn.slot("task") or {}
-        if task.get("mode") == "cancel":
-            waiting = find_scheduled(turn, task["scheduled_no"])
-            turn.answer(
-                "confirm_cancel",
-                intent=INTENT,
-                contract_no=waiting.contract_no,
-                instalment=str(waiting.instalment),
-                amount=yuan(waiting.amount),
-                execute_on=day(waiting.execute_on),
-            )
-            return
-        window = turn.loans.schedule_window(turn.customer_id, turn.slot("schedule_contract"))
-        turn.answer(
-            "confirm",
-            intent=INTENT,
-            contract_no=window.contract_no,
-            instalment=str(window.instalment),
-            amount=yuan(window.amount),
-            execute_on=day(date.fromisoformat(turn.slot("schedule_date"))),
-            posts_on=day(window.due_on or turn.today),
-        )
-
-
-class AskStepUp(AskSlot):
-    """Sends a code before money moves. When the last one was sent a moment ago, it stays valid and none is sent."""
-
-    action_name = "action_ask_schedule_step_up"
-    slot = "schedule_step_up"
-
-    def ask(self, turn: Turn) -> None:
-        service = StepUpService(turn.session, turn.clock, turn.settings)
-        customer = turn.loans.customer(turn.customer_id)
-        try:
-            service.start(turn.conversation.conversation_id, customer.customer_id, customer.phone)
-        except TooManyRequests:
-            if not service.pending(turn.conversation.conversation_id):
-                turn.say("step_up_locked")
-                return
-        turn.say("step_up_required", card={"type": "step_up_required"})
-
-
 class SubmitSchedule(SubmitTask):
     action_name = "action_submit_schedule"
     form = "schedule_form"
@@ -330,74 +221,3 @@ class SubmitSchedule(SubmitTask):
             return
         turn.answer("cancelled", intent=INTENT, contract_no=cancelled.contract_no, instalment=str(cancelled.instalment))
         turn.card(cards.scheduled(cancelled, "cancelled"))
-
-
-# ── wording shared by the steps
-
-
-def find_scheduled(turn: Turn, scheduled_no: str) -> ScheduledRepayment:
-    return next(item for item in turn.loans.scheduled_repayments(turn.customer_id) if item.scheduled_no == scheduled_no)
-
-
-def say_scheduled(turn: Turn, variant: str, repayment: ScheduledRepayment) -> None:
-    turn.answer(
-        variant,
-        intent=INTENT,
-        contract_no=repayment.contract_no,
-        instalment=str(repayment.instalment),
-        amount=yuan(repayment.amount),
-        execute_on=day(repayment.execute_on),
-        posts_on=day(repayment.posts_on),
-    )
-
-
-def say_taken(turn: Turn, taken: ScheduledRepayment) -> None:
-    turn.answer(
-        "taken",
-        intent=INTENT,
-        contract_no=taken.contract_no,
-        instalment=str(taken.instalment),
-        posts_on=day(taken.posts_on),
-    )
-
-
-def say_refused(turn: Turn, found: list[ScheduleWindow]) -> None:
-    """Why no instalment can be scheduled now; the reason that helps most comes first."""
-    by_reason = {item.reason: item for item in reversed(found) if item.reason}
-    if "already_scheduled" in by_reason:
-        window = by_reason["already_scheduled"]
-        made = next(
-            item
-            for item in turn.loans.scheduled_repayments(turn.customer_id)
-            if item.contract_no == window.contract_no
-            and item.instalment == window.instalment
-            and item.status in ("scheduled", "taken")
-        )
-        say_scheduled(turn, "already", made)
-    elif "payment_processing" in by_reason:
-        window = by_reason["payment_processing"]
-        processing = [item for item in turn.loans.payments(turn.customer_id) if item.status in ("created", "processing")]
-        payment_lines = lines(payment_line(turn, item) for item in processing)
-        turn.answer("processing", intent="report_repayment_not_posted", payment_lines=payment_lines)
-        turn.card(cards.payment_status(processing))
-    elif "overdue" in by_reason:
-        window = by_reason["overdue"]
-        contract = turn.loans.contract(turn.customer_id, window.contract_no)
-        days = contract.current.overdue_days if contract.current else 0
-        turn.answer("overdue", intent=INTENT, contract_no=window.contract_no, overdue_days=str(days))
-    elif "too_early" in by_reason:
-        window = by_reason["too_early"]
-        opens_on = window.opens_on or turn.today
-        turn.answer(
-            "too_early",
-            intent=INTENT,
-            contract_no=window.contract_no,
-            instalment=str(window.instalment),
-            due_on=day(window.due_on or turn.today),
-            opens_on=day(opens_on),
-            days_until_open=str((opens_on - turn.today).days),
-        )
-    else:
-        turn.answer("nothing", intent=INTENT)
-        return
-    turn.card(cards.schedule_refused(window))

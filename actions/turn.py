@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from bot.cases.service import CaseService
 from bot.conversations.service import ConversationContext
 from bot.core.clock import Clock
 from bot.core.settings import Settings
@@ -113,6 +114,16 @@ class Turn:
         if not self.heard.is_payload:
             return self.heard.text
         return self.texts.answers[self.heard.intent].title
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Who says it where, as every command of bot/cases wants to know."""
+        where = self.conversation
+        return {"customer_id": where.customer_id, "conversation_id": where.conversation_id, "channel": where.channel}
+
+    @property
+    def cases(self) -> CaseService:
+        return CaseService(self.session, self.clock, self.loans)
 
     def key(self, action: str) -> str:
         """The idempotency key of a money command: a repeated turn repeats the key, not the effect."""

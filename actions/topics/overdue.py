@@ -5,7 +5,7 @@ from __future__ import annotations
 from actions.lexicon import dialogue_words
 from actions.turn import Turn
 from actions.wording import attempt_line, day, lines, word, yuan
-from bot.cases.service import CaseService, DisputeOutcome
+from bot.cases.service import DisputeOutcome
 from bot.loans.port import Bill, CreditInquiry, Instalment
 
 
@@ -57,10 +57,8 @@ def dispute(turn: Turn) -> None:
     if bill is None:
         turn.answer("not_overdue")
         return
-    outcome = CaseService(turn.session, turn.clock, turn.loans).open_dispute(
-        customer_id=turn.customer_id,
-        conversation_id=turn.conversation.conversation_id,
-        channel=turn.conversation.channel,
+    outcome = turn.cases.open_dispute(
+        **turn.origin,
         story=turn.story,
         contract_no=bill.contract_no,
         instalment=bill.instalment,
@@ -144,10 +142,8 @@ def complain_collection(turn: Turn) -> None:
     if turn.heard.is_payload or dialogue_words().question.search(turn.heard.text):
         turn.answer()
         return
-    opened = CaseService(turn.session, turn.clock, turn.loans).open_complaint(
-        customer_id=turn.customer_id,
-        conversation_id=turn.conversation.conversation_id,
-        channel=turn.conversation.channel,
+    opened = turn.cases.open_complaint(
+        **turn.origin,
         story=turn.story,
         callback_phone=None,
         key=turn.key("complain_collection"),

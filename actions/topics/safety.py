@@ -5,7 +5,6 @@ from __future__ import annotations
 from actions.topics.service import PRIORITY_FRAUD, hand_over
 from actions.turn import Turn
 from actions.wording import day, word
-from bot.cases.service import CaseService
 from bot.identity.contacts.service import ContactService
 
 PUBLIC_LINES = ("12378", "12363", "12356")
@@ -44,10 +43,8 @@ def check_contact(turn: Turn) -> bool:
 
 def fraud(turn: Turn) -> None:
     """A case at once, and a person with priority (product §5)."""
-    opened = CaseService(turn.session, turn.clock, turn.loans).open_fraud_report(
-        customer_id=turn.customer_id,
-        conversation_id=turn.conversation.conversation_id,
-        channel=turn.conversation.channel,
+    opened = turn.cases.open_fraud_report(
+        **turn.origin,
         story=turn.story,
         callback_phone=None,
         key=turn.key("fraud"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from actions.turn import Turn
 from actions.wording import day, lines, word
-from bot.cases.service import CaseService, CaseView
+from bot.cases.service import CaseView
 from bot.conversations.handoff import Handoff, HandoffService
 
 PRIORITY_ASKED = 0
@@ -27,17 +27,15 @@ def hand_over(turn: Turn, reason: str, priority: int = PRIORITY_ASKED, *, case_n
     elif handoff.state == "offline" and handoff.case_no:
         turn.say("handoff_offline", case_no=handoff.case_no)
     elif handoff.state == "offline":
-        turn.say("handoff_offline_anonymous")
+        turn.say("handoff_noted", hours=turn.settings.office_hours)
     turn.card(handoff.card())
     return handoff
 
 
 def call_back_case(turn: Turn) -> str:
     """The number of the case that an agent works on when the office opens."""
-    opened = CaseService(turn.session, turn.clock, turn.loans).open_complaint(
-        customer_id=turn.customer_id,
-        conversation_id=turn.conversation.conversation_id,
-        channel=turn.conversation.channel,
+    opened = turn.cases.open_complaint(
+        **turn.origin,
         story=turn.story,
         callback_phone=None,
         key=turn.key("call_back"),
@@ -58,7 +56,7 @@ def case_line(turn: Turn, case: CaseView) -> str:
 
 
 def complaint_progress(turn: Turn) -> None:
-    cases = CaseService(turn.session, turn.clock, turn.loans).cases_of(turn.customer_id)
+    cases = turn.cases.cases_of(turn.customer_id)
     asked = turn.heard.first("case_no")
     if asked:
         cases = [case for case in cases if case.case_no == asked]

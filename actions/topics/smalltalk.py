@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from actions.topics.service import hand_over
 from actions.turn import Turn
-from bot.cases.service import CaseService
 
 
 def affirm(turn: Turn) -> None:
@@ -23,8 +22,7 @@ def affirm(turn: Turn) -> None:
 
 def withdraw(turn: Turn, case_no: str) -> None:
     """Ends the case today (product §4)."""
-    service = CaseService(turn.session, turn.clock, turn.loans)
-    case = service.withdraw(customer_id=turn.customer_id, case_no=case_no, key=turn.key("withdraw"))
+    case = turn.cases.withdraw(customer_id=turn.customer_id, case_no=case_no, key=turn.key("withdraw"))
     turn.say("complaint_withdrawn", case_no=case_no)
     turn.card(case.card())
 

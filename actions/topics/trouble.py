@@ -7,7 +7,6 @@ from datetime import timedelta
 from actions import cards
 from actions.turn import Turn
 from actions.wording import attempt_line, day, lines, moment, payment_line, word, yuan
-from bot.cases.service import CaseService
 from bot.loans.port import DebitAttempt, DoubleDebit, Payment
 
 RECENT = timedelta(days=30)
@@ -113,10 +112,8 @@ def wrong_charge(turn: Turn) -> None:
 
 
 def double_debit(turn: Turn, double: DoubleDebit) -> None:
-    outcome = CaseService(turn.session, turn.clock, turn.loans).open_wrong_charge(
-        customer_id=turn.customer_id,
-        conversation_id=turn.conversation.conversation_id,
-        channel=turn.conversation.channel,
+    outcome = turn.cases.open_wrong_charge(
+        **turn.origin,
         story=turn.story,
         key=turn.key("wrong_charge"),
     )
