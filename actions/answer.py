@@ -38,7 +38,11 @@ PERSONAL: dict[str, Handler] = {
 }
 """Answers from the borrower's own data; need an identified borrower."""
 
-FOR_ALL: dict[str, Handler] = {"verify_official_contact": safety.official_contact, **smalltalk.HANDLERS}
+FOR_ALL: dict[str, Handler] = {
+    "verify_official_contact": safety.official_contact,
+    **service.FOR_ALL,
+    **smalltalk.HANDLERS,
+}
 """Answers that need no identity but more than a text."""
 
 NEEDS_LOGIN = frozenset(

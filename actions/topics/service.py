@@ -71,4 +71,12 @@ def complaint_progress(turn: Turn) -> None:
         turn.card(case.card())
 
 
+def extension(turn: Turn) -> None:
+    """Who cannot pay gets the answer; who tells of hardship gets a person with priority too (product §5)."""
+    turn.answer(intent="request_extension")
+    if turn.heard.first("distress"):
+        hand_over(turn, "distress", PRIORITY_DISTRESS)
+
+
+FOR_ALL = {"request_extension": extension}
 HANDLERS = {"ask_complaint_progress": complaint_progress}

@@ -143,3 +143,10 @@ def test_fraud_reaches_a_person_with_the_number_of_its_case(serve: Serve) -> Non
     server = serve("C1002")
     server.answer("report_fraud", "我被骗了，钱转给别人了")
     assert server.cards()["handoff"]["case_no"] == server.cards()["case"]["case_no"]
+
+
+def test_hardship_gets_an_answer_and_a_person_with_priority(serve: Serve) -> None:
+    server = serve("C1004")
+    assert server.answer("request_extension", "失业了还不起", distress="hardship")
+    assert server.cards()["handoff"]["reason"] == "distress"
+    assert server.answer("request_extension", "能晚两天还吗")
