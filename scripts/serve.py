@@ -100,7 +100,7 @@ def current_model() -> Path:
 
 
 async def wait_until_ready(settings: Settings, started: float) -> None:
-    """Ready means: every part answers, and Rasa has parsed one message (its first is slow)."""
+    """Ready means: every part answers, and Rasa has answered one message (bot/conversations/rasa.py)."""
     base = f"http://127.0.0.1:{settings.app_port}"
     async with httpx.AsyncClient(timeout=10) as client:
         while time.monotonic() - started < READY_SECONDS:
@@ -108,10 +108,6 @@ async def wait_until_ready(settings: Settings, started: float) -> None:
             try:
                 if (await client.get(f"{base}/readyz")).status_code != 200:
                     continue
-                warm_up = {"sender": "warm-up", "message": "你好"}
-                answer = await client.post(f"{settings.rasa_url}/webhooks/rest/webhook", json=warm_up)
-                if answer.status_code != 200 or not answer.json():
-                    continue  # Rasa listens before its model is loaded, and also when it could not load it
             except httpx.HTTPError:
                 continue
             print_welcome(settings, time.monotonic() - started)

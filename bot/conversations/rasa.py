@@ -60,7 +60,7 @@ class RasaClient(Protocol):
         """The answer, never empty. Raises ``RasaError``."""
 
     async def health(self) -> dict[str, bool]:
-        """Which of ``rasa`` and ``actions`` answer."""
+        """Which of ``rasa`` and ``actions`` can answer a message now."""
 
     async def aclose(self) -> None:
         """Ends the connections."""
@@ -78,6 +78,9 @@ class _Message(BaseModel):
     buttons: list[_Button] | None = None
     custom: dict[str, Any] | None = None
 
+
+WARM_UP_SENDER = "warm-up"
+"""No conversation of anybody: the action server treats it as anonymous."""
 
 _MESSAGES = TypeAdapter(list[_Message])
 
@@ -120,6 +123,7 @@ class HttpRasaClient:
             transport=transport,
             trust_env=False,
         )
+        self._warm = False
 
     async def send(self, sender: str, message: str, metadata: dict[str, Any]) -> list[BotMessage]:
         body = {"sender": sender, "message": message, "metadata": metadata}
@@ -137,7 +141,16 @@ class HttpRasaClient:
         rasa, actions = await asyncio.gather(
             self._answers(f"{self._rasa_url}/webhooks/rest/"), self._answers(f"{self._actions_url}/health")
         )
-        return {"rasa": rasa, "actions": actions}
+        self._warm = rasa and actions and (self._warm or await self._warm_up())
+        return {"rasa": rasa and (self._warm or not actions), "actions": actions}
+
+    async def _warm_up(self) -> bool:
+        """Rasa listens before its model is loaded, and its first message is slow: ready means that it has answered one."""
+        try:
+            await self.send(WARM_UP_SENDER, "你好", {})
+        except RasaError:
+            return False
+        return True
 
     async def aclose(self) -> None:
         await self._http.aclose()

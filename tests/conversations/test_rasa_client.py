@@ -102,6 +102,25 @@ async def test_health_names_the_part_that_does_not_answer() -> None:
     await rasa.aclose()
 
 
+async def test_rasa_is_ready_only_when_it_has_answered_a_message() -> None:
+    """It listens before its model is loaded: then it answers every message with an empty list."""
+    answers: list[list[dict[str, str]]] = [[], [{"text": "您好"}]]
+    asked: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json={"status": "ok"})
+        asked.append(json.loads(request.content)["sender"])
+        return httpx.Response(200, json=answers[len(asked) - 1])
+
+    rasa = client(handler)
+    assert await rasa.health() == {"rasa": False, "actions": True}
+    assert await rasa.health() == {"rasa": True, "actions": True}
+    assert await rasa.health() == {"rasa": True, "actions": True}
+    assert asked == ["warm-up", "warm-up"]
+    await rasa.aclose()
+
+
 def parsed(*items: dict[str, Any]) -> list[BotMessage]:
     return parse_messages(json.dumps(items).encode())
 
