@@ -31,7 +31,7 @@ class ComplaintForm(TaskForm):
 
     def begin(self, turn: Turn) -> None:
         words, text = dialogue_words(), turn.heard.text
-        if turn.identified and words.withdraw_complaint.search(text):
+        if words.withdraw_complaint.search(text):
             self._ask_to_withdraw(turn)
             return
         adds = turn.identified and words.add_to_complaint.search(text)
@@ -46,8 +46,11 @@ class ComplaintForm(TaskForm):
             turn.remember("complaint_phone", phone)
 
     def _ask_to_withdraw(self, turn: Turn) -> None:
-        case = open_complaint_of(turn)
-        if case is None:
+        case = open_complaint_of(turn) if turn.identified else None
+        if not turn.identified:
+            turn.answer("anonymous", intent="ask_complaint_progress")
+            turn.card({"type": "login_required"})
+        elif case is None:
             turn.answer("none", intent="ask_complaint_progress")
         else:
             turn.say("confirm_withdraw", case_no=case.case_no)

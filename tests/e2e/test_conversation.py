@@ -195,7 +195,9 @@ def test_each_customer_has_a_history_of_their_own_and_the_visitor_s_goes_with_th
     widget.expect_texts()
     widget.log_in("C1002")
     widget.expect_texts("没登录时问的", "收到：没登录时问的", "李婷问的", "收到：李婷问的")
-    assert sorted(customer for _, customer in fake.conversations) == ["C1001", "C1002"]
+    # A long-poll of the visitor that was still on its way may have opened an empty conversation again.
+    told = sorted(customer for (_, customer), found in fake.conversations.items() if found.messages)
+    assert told == ["C1001", "C1002"]
 
 
 def test_the_login_survives_a_reload(widget: Widget, fake: FakeApp) -> None:
