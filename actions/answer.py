@@ -15,12 +15,12 @@ from rasa_sdk import Tracker
 
 from actions.base import CareAction, Events
 from actions.early_repayment import preview
-from actions.forms import is_bare_answer
+from actions.forms import FORM_OF, is_bare_answer
 from actions.guard import asks_about_somebody_else, login_first, own_contract
 from actions.lexicon import dialogue_words
 from actions.meaning import ask_meaning, quoted
 from actions.topics import account, cost, credit, overdue, product, repayment, safety, service, smalltalk, trouble
-from actions.topics.service import PRIORITY_ASKED, PRIORITY_DISTRESS, PRIORITY_FRAUD, hand_over
+from actions.topics.service import PRIORITY_DISTRESS, PRIORITY_FRAUD, hand_over, misunderstood_again
 from actions.turn import Turn
 
 Handler = Callable[[Turn], None]
@@ -61,11 +61,6 @@ NEEDS_LOGIN = frozenset(
 )
 """Questions that are about one's own account as a rule: the general answer comes with the card that asks to log in."""
 
-FORMS = {
-    "ask_early_repayment": "early_repayment_form",
-    "schedule_repayment": "schedule_form",
-    "file_complaint": "complaint_form",
-}
 NUMBERS = ("1", "2", "3")
 MEANINGFUL = re.compile(r"\w")
 
@@ -94,7 +89,7 @@ def answer(turn: Turn, intent: str) -> None:
         turn.answer(intent=intent)
     elif not turn.identified:
         answer_anonymous(turn, intent)
-    elif all(own_contract(turn, number) for number in turn.heard.all("contract_no")[:1]):
+    elif (contract_no := turn.heard.first("contract_no")) is None or own_contract(turn, contract_no):
         PERSONAL[intent](turn)
 
 
@@ -108,8 +103,7 @@ def answer_anonymous(turn: Turn, intent: str) -> None:
         turn.answer(intent=intent)
         hand_over(turn, "fraud", PRIORITY_FRAUD)
     elif intent == "ask_complaint_progress":
-        turn.answer("anonymous", intent=intent)
-        turn.card({"type": "login_required"})
+        login_first(turn, intent, "anonymous")
     elif intent in NEEDS_LOGIN or turn.heard.is_payload or turn.heard.first("contract_no"):
         login_first(turn, intent)
     else:
@@ -153,8 +147,8 @@ def choose_option(turn: Turn, options: list[str]) -> bool:
     intent = options[number - 1]
     turn.heard = replace(turn.heard, intent=intent)
     turn.remember("misunderstandings", 0)
-    if intent in FORMS:
-        turn.follow_up = FORMS[intent]
+    if intent in FORM_OF:
+        turn.follow_up = FORM_OF[intent]
     elif intent == "request_human":
         hand_over(turn, "asked")
     else:
@@ -176,13 +170,7 @@ class AskMeaning(CareAction):
         if turn.heard.decision == "answer":
             turn.say("no_question_open", said=quoted(turn.heard.text))
             return []
-        misses = int(turn.slots.get("misunderstandings") or 0) + 1
-        turn.remember("misunderstandings", misses)
-        if misses >= 2:
-            turn.say("give_up")
-            turn.remember("misunderstandings", 0)
-            hand_over(turn, "misunderstood", PRIORITY_ASKED)
-        else:
+        if not misunderstood_again(turn):
             ask_meaning(turn)
         return []
 

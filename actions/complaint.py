@@ -8,6 +8,7 @@ from typing import Any
 import phonenumbers
 
 from actions.forms import AskSlot, NoValue, SubmitTask, TaskForm
+from actions.guard import login_first
 from actions.lexicon import dialogue_words
 from actions.turn import Turn
 from actions.wording import day
@@ -48,8 +49,7 @@ class ComplaintForm(TaskForm):
     def _ask_to_withdraw(self, turn: Turn) -> None:
         case = open_complaint_of(turn) if turn.identified else None
         if not turn.identified:
-            turn.answer("anonymous", intent="ask_complaint_progress")
-            turn.card({"type": "login_required"})
+            login_first(turn, "ask_complaint_progress", "anonymous")
         elif case is None:
             turn.answer("none", intent="ask_complaint_progress")
         else:
@@ -123,7 +123,6 @@ def valid_phone(value: Any) -> str | None:
 
 class AskStory(AskSlot):
     action_name = "action_ask_complaint_story"
-    slot = "complaint_story"
 
     def ask(self, turn: Turn) -> None:
         turn.answer("ask_story", intent=INTENT)
@@ -131,7 +130,6 @@ class AskStory(AskSlot):
 
 class AskPhone(AskSlot):
     action_name = "action_ask_complaint_phone"
-    slot = "complaint_phone"
 
     def ask(self, turn: Turn) -> None:
         turn.answer("ask_phone", intent=INTENT)
@@ -139,9 +137,7 @@ class AskPhone(AskSlot):
 
 class SubmitComplaint(SubmitTask):
     action_name = "action_submit_complaint"
-    form = "complaint_form"
-    title_of = INTENT
-    slot_names = ("complaint_story", "complaint_phone")
+    task_form = ComplaintForm
 
     def submit(self, turn: Turn) -> None:
         task = turn.slot("task") or {}

@@ -79,7 +79,6 @@ class EarlyRepaymentForm(TaskForm):
 
 class AskEarlyAmount(AskSlot):
     action_name = "action_ask_early_amount"
-    slot = "early_amount"
 
     def ask(self, turn: Turn) -> None:
         turn.say("ask_amount")
@@ -87,10 +86,8 @@ class AskEarlyAmount(AskSlot):
 
 class SubmitEarlyRepayment(SubmitTask):
     action_name = "action_submit_early_repayment"
-    form = "early_repayment_form"
-    title_of = INTENT
-    slot_names = ("early_amount",)
+    task_form = EarlyRepaymentForm
 
     def submit(self, turn: Turn) -> None:
         preview(turn, turn.slot("early_amount"))
-        turn.remember("task", {"form": self.form, "done": True, "follow_up": True})
+        turn.remember("task", {"form": self.task_form.form, "done": True, "follow_up": True})

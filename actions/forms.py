@@ -22,6 +22,12 @@ from bot.identity.step_up import StepUpService
 
 OFFER_MEANINGS_FROM = 5
 """A shorter message inside a form is a failed answer, not a question."""
+FORM_OF = {
+    "ask_early_repayment": "early_repayment_form",
+    "schedule_repayment": "schedule_form",
+    "file_complaint": "complaint_form",
+}
+"""Which form carries out which intent."""
 ANSWER_INTENTS = frozenset({"affirm", "deny", "nlu_fallback", "report_unresolved"})
 
 
@@ -75,11 +81,8 @@ class TaskForm(CareAction):
 
     form: ClassVar[str]
     intent: ClassVar[str]
-
-    @property
-    @abstractmethod
-    def slot_names(self) -> tuple[str, ...]:
-        """All slots of the form, in the order in which they are asked."""
+    slot_names: ClassVar[tuple[str, ...]]
+    """All slots of the form, in the order in which they are asked."""
 
     @abstractmethod
     def begin(self, turn: Turn) -> None:
@@ -142,11 +145,6 @@ class TaskForm(CareAction):
 class AskSlot(CareAction):
     """``action_ask_<slot>``: asks once, and keeps quiet when the form has just said why an answer did not fit."""
 
-    slot: ClassVar[str]
-
-    def name(self) -> str:
-        return f"action_ask_{self.slot}"
-
     def perform(self, turn: Turn, tracker: Tracker) -> Events:
         if (turn.slot("task") or {}).get("quiet_turn") != turn.number:
             self.ask(turn)
@@ -160,18 +158,16 @@ class AskSlot(CareAction):
 class SubmitTask(CareAction):
     """``action_submit_<task>``: does what the form collected, or says that it was cancelled; then forgets the answers."""
 
-    form: ClassVar[str]
-    title_of: ClassVar[str]
-    slot_names: ClassVar[tuple[str, ...]]
+    task_form: ClassVar[type[TaskForm]]
 
     def perform(self, turn: Turn, tracker: Tracker) -> Events:
         task = turn.slot("task") or {}
         if task.get("cancelled"):
             if not task.get("silent"):
-                turn.say("form_cancelled", task=turn.texts.answers[self.title_of].title)
+                turn.say("form_cancelled", task=turn.texts.answers[self.task_form.intent].title)
         elif not task.get("done"):
             self.submit(turn)
-        for name in self.slot_names:
+        for name in self.task_form.slot_names:
             turn.remember(name, None)
         if "task" not in turn.changes:
             turn.remember("task", task if task.get("follow_up") else None)
@@ -186,17 +182,13 @@ class ResumeForm(CareAction):
     """After an interruption: says which task goes on."""
 
     action_name = "action_resume_form"
-    titles: ClassVar[dict[str, str]] = {
-        "early_repayment_form": "ask_early_repayment",
-        "schedule_form": "schedule_repayment",
-        "complaint_form": "file_complaint",
-    }
+    intents: ClassVar[dict[str, str]] = {form: intent for intent, form in FORM_OF.items()}
 
     def perform(self, turn: Turn, tracker: Tracker) -> Events:
         if turn.slots.get("requested_slot") == "schedule_step_up" and not code_can_come(turn):
             # Locked out or expired: asking for the code again at every message would only annoy.
             return [ActiveLoop(None), SlotSet("requested_slot", None), FollowupAction("action_listen")]
-        intent = self.titles.get(turn.active_form or "")
+        intent = self.intents.get(turn.active_form or "")
         if intent:
             turn.say("form_interrupted_resume", task=turn.texts.answers[intent].title)
         return []

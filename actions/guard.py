@@ -32,7 +32,7 @@ def own_contract(turn: Turn, contract_no: object, *, open_only: bool = False) ->
     return True
 
 
-def login_first(turn: Turn, intent: str) -> None:
-    """The general answer, and the card that lets the host app log the borrower in."""
-    turn.answer(intent=intent)
+def login_first(turn: Turn, intent: str, variant: str | None = None) -> None:
+    """The general answer (or ``variant``), and the card that lets the host app log the borrower in."""
+    turn.answer(variant, intent=intent)
     turn.card({"type": "login_required"})

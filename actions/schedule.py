@@ -189,9 +189,7 @@ class ScheduleForm(TaskForm):
 
 class SubmitSchedule(SubmitTask):
     action_name = "action_submit_schedule"
-    form = "schedule_form"
-    title_of = INTENT
-    slot_names = ("schedule_contract", "schedule_date", "schedule_confirm", "schedule_step_up")
+    task_form = ScheduleForm
 
     def submit(self, turn: Turn) -> None:
         task = turn.slot("task") or {}

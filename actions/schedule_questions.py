@@ -17,7 +17,6 @@ from bot.identity.step_up import StepUpService
 
 class AskScheduleContract(AskSlot):
     action_name = "action_ask_schedule_contract"
-    slot = "schedule_contract"
 
     def ask(self, turn: Turn) -> None:
         choices = (turn.slot("task") or {}).get("choices") or []
@@ -43,7 +42,6 @@ class AskScheduleContract(AskSlot):
 
 class AskScheduleDate(AskSlot):
     action_name = "action_ask_schedule_date"
-    slot = "schedule_date"
 
     def ask(self, turn: Turn) -> None:
         window = turn.loans.schedule_window(turn.customer_id, turn.slot("schedule_contract"))
@@ -60,7 +58,6 @@ class AskScheduleDate(AskSlot):
 
 class AskScheduleConfirm(AskSlot):
     action_name = "action_ask_schedule_confirm"
-    slot = "schedule_confirm"
 
     def ask(self, turn: Turn) -> None:
         task = turn.slot("task") or {}
@@ -91,7 +88,6 @@ class AskStepUp(AskSlot):
     """Sends a code before money moves. When the last one was sent a moment ago, it stays valid and none is sent."""
 
     action_name = "action_ask_schedule_step_up"
-    slot = "schedule_step_up"
 
     def ask(self, turn: Turn) -> None:
         service = StepUpService(turn.session, turn.clock, turn.settings)

@@ -22,27 +22,18 @@ def held_instalment(turn: Turn, bill: Bill) -> Instalment | None:
 
 def overdue_consequence(turn: Turn) -> None:
     bill = oldest_overdue(turn)
-    held = held_instalment(turn, bill) if bill else None
-    if bill and held:
-        turn.answer(
-            "held",
-            contract_no=bill.contract_no,
-            instalment=str(bill.instalment),
-            due_on=day(bill.due_on),
-            overdue_days=str(bill.overdue_days),
-            waived=yuan(held.waived_penalty),
-            penalty=yuan(held.penalty_due),
-        )
-        return
     if bill:
-        turn.answer(
-            "overdue",
-            contract_no=bill.contract_no,
-            instalment=str(bill.instalment),
-            due_on=day(bill.due_on),
-            overdue_days=str(bill.overdue_days),
-            penalty=yuan(bill.penalty),
-        )
+        facts = {
+            "contract_no": bill.contract_no,
+            "instalment": str(bill.instalment),
+            "due_on": day(bill.due_on),
+            "overdue_days": str(bill.overdue_days),
+        }
+        held = held_instalment(turn, bill)
+        if held:
+            turn.answer("held", **facts, waived=yuan(held.waived_penalty), penalty=yuan(held.penalty_due))
+        else:
+            turn.answer("overdue", **facts, penalty=yuan(bill.penalty))
         return
     owed = turn.loans.outstanding(turn.customer_id)
     if owed.next_due_on:

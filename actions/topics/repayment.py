@@ -25,6 +25,8 @@ def chosen_contracts(turn: Turn) -> list[str]:
     """The open contracts that the message names by number or product ("快贷那笔"); empty when it names none."""
     numbers = {str(number) for number in turn.heard.all("contract_no")}
     products = set(turn.heard.all("product"))
+    if not numbers and not products:
+        return []
     contracts = turn.loans.contracts(turn.customer_id)
     return [item.contract_no for item in contracts if item.contract_no in numbers or (not numbers and item.product in products)]
 

@@ -17,7 +17,7 @@ def hand_over(turn: Turn, reason: str, priority: int = PRIORITY_ASKED, *, case_n
 
     ``reason`` is a code for the desk: ``asked``, ``misunderstood``, ``fraud``, ``distress``.
     """
-    service = HandoffService(turn.session, turn.clock)
+    service = HandoffService(turn.session, turn.clock, turn.texts)
     handoff = service.request(turn.conversation.conversation_id, reason=reason, priority=priority, case_no=case_no)
     if handoff.state == "offline" and turn.identified and handoff.case_no is None:
         # Outside office hours nothing is lost: it becomes a case (product §5).
@@ -30,6 +30,18 @@ def hand_over(turn: Turn, reason: str, priority: int = PRIORITY_ASKED, *, case_n
         turn.say("handoff_noted", hours=turn.settings.office_hours)
     turn.card(handoff.card())
     return handoff
+
+
+def misunderstood_again(turn: Turn) -> bool:
+    """Counts a misunderstanding; the second in a row brings a person (product §5), and then this is True."""
+    misses = int(turn.slots.get("misunderstandings") or 0) + 1
+    if misses < 2:
+        turn.remember("misunderstandings", misses)
+        return False
+    turn.remember("misunderstandings", 0)
+    turn.say("give_up")
+    hand_over(turn, "misunderstood")
+    return True
 
 
 def call_back_case(turn: Turn) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from actions.topics.service import hand_over
+from actions.topics.service import hand_over, misunderstood_again
 from actions.turn import Turn
 
 
@@ -38,15 +38,9 @@ def deny(turn: Turn) -> None:
 
 def unresolved(turn: Turn) -> None:
     """The borrower says the answer did not help: a misunderstanding like any other, so the second in a row brings a person."""
-    misses = int(turn.slots.get("misunderstandings") or 0) + 1
-    if misses >= 2:
-        turn.remember("misunderstandings", 0)
-        turn.say("give_up")
-        hand_over(turn, "misunderstood")
-        return
-    turn.remember("misunderstandings", misses)
-    turn.answer()
-    turn.offer("request_human")
+    if not misunderstood_again(turn):
+        turn.answer()
+        turn.offer("request_human")
 
 
 HANDLERS: dict[str, Callable[[Turn], None]] = {"affirm": affirm, "deny": deny, "report_unresolved": unresolved}

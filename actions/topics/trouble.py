@@ -19,9 +19,13 @@ def recent_payments(turn: Turn, *statuses: str) -> list[Payment]:
     return [item for item in turn.loans.payments(turn.customer_id) if item.status in statuses and item.created_at >= since]
 
 
+def hanging_payments(turn: Turn) -> list[Payment]:
+    return recent_payments(turn, "created", "processing")
+
+
 def pay_once(turn: Turn) -> bool:
     """While own repayments hang, the first thing to say is: do not pay again (product §2). False when none hangs."""
-    processing = recent_payments(turn, "created", "processing")
+    processing = hanging_payments(turn)
     if not processing:
         return False
     turn.say(
@@ -64,7 +68,7 @@ def failure_kind(failed: list[DebitAttempt]) -> str:
 
 
 def repayment_failed(turn: Turn) -> None:
-    processing = recent_payments(turn, "created", "processing")
+    processing = hanging_payments(turn)
     failed = recent_payments(turn, "failed", "returned")
     if processing:
         turn.answer(
@@ -82,7 +86,7 @@ def repayment_failed(turn: Turn) -> None:
 
 
 def repayment_not_posted(turn: Turn) -> None:
-    processing = recent_payments(turn, "created", "processing")
+    processing = hanging_payments(turn)
     taken = next((item for item in turn.loans.scheduled_repayments(turn.customer_id) if item.status == "taken"), None)
     settled = recent_payments(turn, "settled")
     if processing:
