@@ -19,6 +19,7 @@ from actions.forms import FORM_OF, is_bare_answer
 from actions.guard import asks_about_somebody_else, login_first, own_contract
 from actions.lexicon import dialogue_words
 from actions.meaning import ask_meaning, quoted
+from actions.story import hear_story
 from actions.topics import account, cost, credit, overdue, product, repayment, safety, service, smalltalk, trouble
 from actions.topics.service import PRIORITY_DISTRESS, PRIORITY_FRAUD, hand_over, misunderstood_again
 from actions.turn import Turn
@@ -71,6 +72,7 @@ class AnswerAction(CareAction):
     action_name = "action_answer"
 
     def perform(self, turn: Turn, tracker: Tracker) -> Events:
+        hear_story(turn)
         heard = turn.heard.intent
         if not continue_last(turn):
             answer(turn, heard)

@@ -47,6 +47,8 @@ class Heard:
     entities: tuple[Entity, ...] = ()
     decision: str = ""
     options: tuple[str, ...] = ()
+    issues: tuple[str, ...] = ()
+    """What a long message tells of (bot/nlu/issues.py), the leading issue first; empty for a short one."""
 
     @property
     def is_payload(self) -> bool:
@@ -71,7 +73,8 @@ class Heard:
         )
         intent = (message.get("intent") or {}).get("name") or ""
         options = tuple(message.get("options") or ())
-        return cls(message.get("text") or "", intent, ranking, entities, message.get("decision") or "", options)
+        issues = tuple(item["name"] for item in message.get("issues") or ())
+        return cls(message.get("text") or "", intent, ranking, entities, message.get("decision") or "", options, issues)
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """Score the trained model on a labelled file: make eval EVAL=file.tsv
 
-Prints the measures of docs/nlu.md and writes them to results/eval-<name of the file>.json.
+Prints the measures of docs/nlu.md and writes them to results/eval-<name of the file>.json, with two plots beside it:
+-reliability.png (is 0.8 right four times in five?) and -coverage.png (how much is answered at which share of wrong answers).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
+from plots import plot_coverage, plot_reliability  # noqa: E402
 from train import current_model, environment  # noqa: E402
 
 os.environ.update(environment())
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from rasa.core.agent import Agent
 
 CONFUSIONS_SHOWN = 25
+DIRECT_WRONG_GOAL = 0.05
+"""Of the in-scope questions, answered directly and wrongly: the share that is worth a line in the plot."""
 
 
 def load_agent(model: Path) -> Agent:
@@ -91,11 +95,21 @@ def show(name: str, found: dict[str, Any]) -> None:
         print(f"  {row['gold']:<44} {row['predicted']:<38} {row['count']}")
 
 
+def show_errors(results: list[Result]) -> None:
+    """gold, predicted, confidence, decision, text; in-scope questions only."""
+    print()
+    for question, found in results:
+        if question.in_scope and found.ranking[0] not in question.gold:
+            gold = "|".join(sorted(question.gold))
+            print(f"  {gold:<36} {found.ranking[0]:<36} {found.confidence:.2f} {found.decision:<6} {question.text}")
+
+
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path, help="TSV with the columns id, text, gold, also, kind, source")
     parser.add_argument("--model", type=Path, help="another archive than that of the present data")
+    parser.add_argument("--errors", action="store_true", help="print each question whose best intent is wrong")
     options = parser.parse_args()
     try:
         questions = read_questions(options.file)
@@ -104,13 +118,18 @@ def main() -> None:
     model = options.model or current_model()
     if not model.is_file():
         sys.exit(f"{model} is not there: make train")
-    found = report(asyncio.run(parse_all(load_agent(model), questions)))
-    found = {"file": options.file.name, "model": model.name, **found}
+    results = asyncio.run(parse_all(load_agent(model), questions))
+    found = {"file": options.file.name, "model": model.name, **report(results)}
     show(f"{options.file.name} with {model.name}", found)
+    if options.errors:
+        show_errors(results)
     target = ROOT / "results" / f"eval-{options.file.stem}.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(found, ensure_ascii=False, indent=1), encoding="utf-8")
-    print(f"\n  written to {target.relative_to(ROOT)}")
+    reliability, coverage = (target.with_name(f"{target.stem}-{name}.png") for name in ("reliability", "coverage"))
+    plot_reliability(found["calibration"], reliability)
+    plot_coverage(found["coverage"], DIRECT_WRONG_GOAL, coverage)
+    print("\n  written to " + ", ".join(str(path.relative_to(ROOT)) for path in (target, reliability, coverage)))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from actions.lexicon import dialogue_words
+from actions.story import tell_further
 from actions.turn import Turn
 from actions.wording import attempt_line, day, lines, word, yuan
 from bot.cases.service import DisputeOutcome
@@ -54,12 +55,14 @@ def dispute(turn: Turn) -> None:
         contract_no=bill.contract_no,
         instalment=bill.instalment,
         key=turn.key("dispute"),
+        issues=turn.heard.issues,
     )
     tell_outcome(turn, bill, outcome)
     turn.card(outcome.evidence.card(turn.texts))
     turn.card(outcome.case.card())
     if outcome.remedy:
         turn.card(outcome.remedy.card())
+    tell_further(turn, outcome.case.case_no, bill)
 
 
 def tell_outcome(turn: Turn, bill: Bill, outcome: DisputeOutcome) -> None:
@@ -138,9 +141,11 @@ def complain_collection(turn: Turn) -> None:
         story=turn.story,
         callback_phone=None,
         key=turn.key("complain_collection"),
+        issues=turn.heard.issues,
     )
     turn.answer("opened", case_no=opened.case.case_no, decide_by=day(opened.case.decide_by))
     turn.card(opened.case.card())
+    tell_further(turn, opened.case.case_no)
 
 
 HANDLERS = {

@@ -48,6 +48,7 @@ def fraud(turn: Turn) -> None:
         story=turn.story,
         callback_phone=None,
         key=turn.key("fraud"),
+        issues=turn.heard.issues,
     )
     turn.answer("opened", case_no=opened.case.case_no, decide_by=day(opened.case.decide_by))
     turn.card(opened.case.card())

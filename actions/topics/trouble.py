@@ -120,6 +120,7 @@ def double_debit(turn: Turn, double: DoubleDebit) -> None:
         **turn.origin,
         story=turn.story,
         key=turn.key("wrong_charge"),
+        issues=turn.heard.issues,
     )
     charges = [turn.loans.payment(turn.customer_id, number) for number in double.payment_nos]
     turn.answer(

@@ -36,6 +36,8 @@ class Intake:
     story: str
     callback_phone: str | None
     key: str
+    issues: tuple[str, ...] = ()
+    """What the story is about besides its main point, as intents: an agent sees them beside the story."""
 
     @property
     def actor(self) -> Actor:
@@ -129,6 +131,7 @@ class CaseBook:
             instalment=case.instalment,
             runs_from=dates.runs_from,
             extended_to_days=dates.extended_to_days,
+            issues=told_issues(thread),
         )
 
     # --- writing
@@ -163,7 +166,7 @@ class CaseBook:
         return self._received(case, intake, fingerprint, {})
 
     def _received(self, case: CaseRow, intake: Intake, fingerprint: str, data: dict[str, Any]) -> CaseRow:
-        received = {"fingerprint": fingerprint, **data}
+        received = {"fingerprint": fingerprint, "issues": list(intake.issues), **data}
         self._append(case, "received", intake.actor, "borrower", stored_story(intake.story), received, intake.key)
         self._append(case, "acknowledged", BOT, "borrower", None, {}, None)
         return case
@@ -206,7 +209,7 @@ class CaseBook:
 
     def join(self, case: CaseRow, intake: Intake, fingerprint: str, event: EventType, *, restarts_clock: bool = False) -> None:
         """What was told again, or more of it, joins the thread of ``case``."""
-        data = {"fingerprint": fingerprint, "restarts_clock": restarts_clock}
+        data = {"fingerprint": fingerprint, "issues": list(intake.issues), "restarts_clock": restarts_clock}
         self.record(case, event, intake.actor, text=stored_story(intake.story), data=data, key=intake.key)
 
     def _append(
@@ -260,6 +263,11 @@ def event_view(row: CaseEventRow) -> EventView:
 def told(thread: Iterable[EventView]) -> list[str]:
     """What the borrower has told so far, oldest first."""
     return [event.text for event in thread if event.actor_kind == "borrower" and event.text]
+
+
+def told_issues(thread: Iterable[EventView]) -> tuple[str, ...]:
+    """Every issue that the borrower's tellings held, in the order in which they came up."""
+    return tuple(dict.fromkeys(issue for event in thread for issue in event.data.get("issues", ())))
 
 
 def stored_story(story: str) -> str:

@@ -47,19 +47,35 @@ class CaseService:
     # --- opening
 
     def open_complaint(
-        self, *, customer_id: str | None, conversation_id: str, channel: str, story: str, callback_phone: str | None, key: str
+        self,
+        *,
+        customer_id: str | None,
+        conversation_id: str,
+        channel: str,
+        story: str,
+        callback_phone: str | None,
+        key: str,
+        issues: tuple[str, ...] = (),
     ) -> OpenedCase:
         """A complaint gets its number and dates. A repetition without new facts joins the open one; new facts restart its clock.
 
         Raises ``StoryMissing``, ``CallbackMissing`` (anonymous, without a number), ``InvalidPhone``, ``KeyReused``.
         """
-        return self._take_in(Intake("complaint", customer_id, conversation_id, channel, story, callback_phone, key))
+        return self._take_in(Intake("complaint", customer_id, conversation_id, channel, story, callback_phone, key, issues))
 
     def open_fraud_report(
-        self, *, customer_id: str | None, conversation_id: str, channel: str, story: str, callback_phone: str | None, key: str
+        self,
+        *,
+        customer_id: str | None,
+        conversation_id: str,
+        channel: str,
+        story: str,
+        callback_phone: str | None,
+        key: str,
+        issues: tuple[str, ...] = (),
     ) -> OpenedCase:
         """As ``open_complaint``. Contacts named in the story that are not ours are filed with the case number."""
-        opened = self._take_in(Intake("fraud_report", customer_id, conversation_id, channel, story, callback_phone, key))
+        opened = self._take_in(Intake("fraud_report", customer_id, conversation_id, channel, story, callback_phone, key, issues))
         contacts = ContactService(self.book.session, self.book.clock)
         for found in contacts.check_all(story):
             if found.result != "official":
@@ -80,6 +96,7 @@ class CaseService:
         contract_no: str,
         instalment: int,
         key: str,
+        issues: tuple[str, ...] = (),
     ) -> DisputeOutcome:
         """Finds the facts, stops the harm, gives the remedy (product §3).
 
@@ -90,7 +107,7 @@ class CaseService:
 
         Raises ``ContractNotFound``, ``InstalmentNotFound``, ``NothingOverdue``, ``StoryMissing``, ``KeyReused``.
         """
-        intake = Intake("dispute", customer_id, conversation_id, channel, story, None, key)
+        intake = Intake("dispute", customer_id, conversation_id, channel, story, None, key, issues)
         return self._disputes.open_dispute(intake, customer_id, contract_no, instalment)
 
     def open_wrong_charge(
@@ -103,12 +120,13 @@ class CaseService:
         key: str,
         contract_no: str | None = None,
         instalment: int | None = None,
+        issues: tuple[str, ...] = (),
     ) -> WrongChargeOutcome:
         """A double debit on record becomes a dispute with the refund of the surplus, at once within the limits, else proposed.
 
         Raises ``NoDoubleDebit``, ``StoryMissing``, ``KeyReused``.
         """
-        intake = Intake("dispute", customer_id, conversation_id, channel, story, None, key)
+        intake = Intake("dispute", customer_id, conversation_id, channel, story, None, key, issues)
         return self._disputes.open_wrong_charge(intake, customer_id, contract_no, instalment)
 
     # --- looking

@@ -19,7 +19,7 @@ RemedyKind = Literal["penalty", "double_debit"]
 class CaseView:
     """A case now. ``next_update_by`` is ``None`` once nothing is pending; ``runs_from`` is where its clock began.
 
-    ``owner`` and ``callback_phone`` are for the desk.
+    ``owner``, ``callback_phone`` and ``issues`` (intents that the story holds) are for the desk.
     """
 
     case_no: str
@@ -37,6 +37,7 @@ class CaseView:
     instalment: int | None
     runs_from: date
     extended_to_days: int | None
+    issues: tuple[str, ...]
 
     def card(self) -> dict[str, Any]:
         """The ``case`` card."""

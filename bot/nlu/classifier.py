@@ -1,4 +1,4 @@
-"""Rasa component: which intent, with a probability that means something."""
+"""Rasa component: which intent, with a probability that means something; of a long message also the issues it tells of."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from rasa.shared.nlu.constants import INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from bot.nlu import encoder, ensemble, keys, lexicon
+from bot.nlu import encoder, ensemble, issues, keys, lexicon
 from bot.nlu.ensemble import Ensemble, EnsembleSettings
+from bot.nlu.issues import StorySettings
 from bot.nlu.ngrams import NgramModel, Scorer, Scores, Settings, log_softmax
 
 logger = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ class NgramIntentClassifier(GraphComponent, IntentClassifier):
     @staticmethod
     def get_default_config() -> dict[str, Any]:
         """The measured settings."""
-        return asdict(Settings()) | asdict(EnsembleSettings())
+        return asdict(Settings()) | asdict(EnsembleSettings()) | asdict(StorySettings())
 
     @classmethod
     def fingerprint_addon(cls, config: dict[str, Any]) -> str:
@@ -59,6 +60,7 @@ class NgramIntentClassifier(GraphComponent, IntentClassifier):
     def __init__(self, config: dict[str, Any], model_storage: ModelStorage, resource: Resource) -> None:
         self._settings = Settings(**{field.name: config[field.name] for field in fields(Settings)})
         self._ensemble_settings = EnsembleSettings(**{field.name: config[field.name] for field in fields(EnsembleSettings)})
+        self._story_settings = StorySettings(**{field.name: config[field.name] for field in fields(StorySettings)})
         self._storage = model_storage
         self._resource = resource
         self.scorers: list[Scorer] = []
@@ -117,13 +119,20 @@ class NgramIntentClassifier(GraphComponent, IntentClassifier):
         return component
 
     def process(self, messages: list[Message]) -> list[Message]:
-        """Set intent and the full ranking, best first."""
+        """Set intent, the full ranking (best first) and the issues of a long message."""
         for message in messages:
             if message.get(TEXT):
-                ranking = self._ranking(message.get(keys.CANONICAL))
+                canonical = message.get(keys.CANONICAL)
+                ranking = self._ranking(canonical)
                 message.set(INTENT, dict(ranking[0]), add_to_output=True)
                 message.set(INTENT_RANKING_KEY, ranking, add_to_output=True)
+                told = issues.find(canonical, self._best, self._story_settings)
+                message.set(keys.ISSUES, [asdict(issue) for issue in told], add_to_output=True)
         return messages
+
+    def _best(self, canonical: str) -> tuple[str, float]:
+        best = self._ranking(canonical)[0]
+        return best["name"], best["confidence"]
 
     def _ranking(self, canonical: str) -> list[dict[str, Any]]:
         probabilities = combine(self.scorers, canonical)

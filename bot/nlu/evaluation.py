@@ -176,6 +176,28 @@ def calibration(results: Sequence[Result], bins: int = 10) -> dict[str, Any]:
     return {"expected_error": error, "bins": table}
 
 
+def coverage(results: Sequence[Result]) -> list[tuple[float, float, float]]:
+    """(threshold, right, wrong) for every threshold of answering directly that changes something, highest first.
+
+    Shares of the in-scope questions answered at that threshold, whatever the shipped one is; what is taken for out of scope or
+    for a bare value is not answered at any.
+    """
+    scoped = [(question, outcome) for question, outcome in results if question.in_scope]
+    sure = sorted(
+        (
+            (outcome.confidence, outcome.ranking[0] in question.gold)
+            for question, outcome in scoped
+            if outcome.decision in {"direct", "ask"} and outcome.ranking[0] != keys.OUT_OF_SCOPE
+        ),
+        reverse=True,
+    )
+    curve, right, wrong = [], 0, 0
+    for confidence, hit in sure:
+        right, wrong = right + hit, wrong + (not hit)
+        curve.append((confidence, right / len(scoped), wrong / len(scoped)))
+    return curve
+
+
 def latency(results: Sequence[Result]) -> dict[str, float]:
     """p50 and p95 of one parse in milliseconds."""
     times = sorted(outcome.seconds for _, outcome in results)
@@ -195,6 +217,7 @@ def report(results: Sequence[Result]) -> dict[str, Any]:
         "macro_f1": macro_f1(table),
         "decisions": decisions(results),
         "calibration": calibration(results),
+        "coverage": coverage(results),
         "latency": latency(results),
         "per_intent": table,
         "confusions": [{"gold": gold, "predicted": predicted, "count": count} for gold, predicted, count in confusions(results)],

@@ -7,6 +7,8 @@ Sets `decision` in the parse result:
 * ``answer``: the message is nothing but a value (5000, 第二个, 下个月15号): it belongs to the open question; nlu_fallback;
 * ``reject``: not even three meanings together are probable; nlu_fallback.
 
+A story (two issues or more, bot/nlu/issues.py) is always ``direct``: its leading issue becomes the intent.
+
 `intent_ranking` stays as the classifier made it, without nlu_fallback, so that the dialogue can read the candidates.
 """
 
@@ -32,6 +34,9 @@ SAFE = "safety"
 NEVER_OFFERED = frozenset({keys.OUT_OF_SCOPE, "affirm", "deny", "greet", "goodbye", "thank", "vent"})
 """No meanings to choose from on a button."""
 
+STRONGER_THAN_A_STORY = frozenset({"request_human", "request_extension", "report_fraud", "ask_complaint_progress"})
+"""Set by a safety phrase, these are answered first whatever else a story tells."""
+
 _VALUES = frozenset({"amount", "date", "period", "ordinal", "contract_no", "case_no", "payment_no", "phone", "bank_card"})
 _FILLER = re.compile(
     r"[\s，。！？、；：,.!?吧啊呢嘛哦就那嗯先还要了是选的个它这元块笔期号]|好的?|应该|大概|左右|不对|改成|改为|我想|我要|帮我|我"
@@ -55,6 +60,13 @@ class Decision:
 
     kind: str
     options: tuple[str, ...] = ()
+
+
+def leading_issue(ranking: list[dict[str, Any]], told: list[dict[str, Any]]) -> str | None:
+    """The intent as which a story of two issues or more is answered; None when the message is no story."""
+    if len(told) < 2 or not told[0]["leads"] or (ranking[0].get(SAFE) and ranking[0]["name"] in STRONGER_THAN_A_STORY):
+        return None
+    return str(told[0]["name"])
 
 
 def decide(ranking: list[dict[str, Any]], thresholds: Thresholds, *, only_values: bool = False) -> Decision:
@@ -123,6 +135,12 @@ class ConfidenceDecision(GraphComponent, IntentClassifier):
         for message in messages:
             ranking = message.get(INTENT_RANKING_KEY)
             if not ranking:
+                continue
+            lead = leading_issue(ranking, message.get(keys.ISSUES) or [])
+            if lead is not None:
+                message.set(INTENT, {"name": lead, "confidence": ranking[0]["confidence"]}, add_to_output=True)
+                message.set(keys.DECISION, "direct", add_to_output=True)
+                message.set(keys.OPTIONS, [], add_to_output=True)
                 continue
             bare = only_values(message.get(TEXT), message.get(ENTITIES) or [])
             decision = decide(ranking, self._thresholds, only_values=bare)

@@ -11,5 +11,8 @@ DECISION = "decision"
 OPTIONS = "options"
 """In the parse result when the decision is "ask": the names of two or three intents to offer, best first."""
 
+ISSUES = "issues"
+"""In the parse result: what a long message tells of, [{"name": intent, "confidence": …, "leads": …}], see bot.nlu.issues."""
+
 FALLBACK = "nlu_fallback"
 OUT_OF_SCOPE = "out_of_scope"

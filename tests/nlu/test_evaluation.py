@@ -82,3 +82,8 @@ def test_a_file_of_another_form_is_refused_with_the_place(tmp_path, content, mes
     path.write_text(content, encoding="utf-8")
     with pytest.raises(ValueError, match=message):
         read_questions(path)
+
+
+def test_coverage_counts_what_each_threshold_would_answer():
+    """Of the four in-scope questions one is asked about at 0.4 (wrongly), one answered wrongly at 0.8, two rightly at 0.9."""
+    assert report(RESULTS)["coverage"] == [(0.9, 0.25, 0.0), (0.9, 0.5, 0.0), (0.8, 0.5, 0.25), (0.4, 0.5, 0.5)]
