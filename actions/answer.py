@@ -15,10 +15,11 @@ from rasa_sdk import Tracker
 
 from actions.base import CareAction, Events
 from actions.early_repayment import preview
+from actions.follow_up import inherit_topic, remember_topic
 from actions.forms import FORM_OF, is_bare_answer
 from actions.guard import asks_about_somebody_else, login_first, own_contract
 from actions.lexicon import dialogue_words
-from actions.meaning import ask_meaning, quoted
+from actions.meaning import SMALLTALK, ask_meaning, quoted
 from actions.story import hear_story
 from actions.topics import account, cost, credit, overdue, product, repayment, safety, service, smalltalk, trouble
 from actions.topics.service import PRIORITY_DISTRESS, PRIORITY_FRAUD, hand_over, misunderstood_again
@@ -74,8 +75,10 @@ class AnswerAction(CareAction):
     def perform(self, turn: Turn, tracker: Tracker) -> Events:
         hear_story(turn)
         heard = turn.heard.intent
-        if not continue_last(turn):
+        if not continue_last(turn) and not follow_up(turn):
             answer(turn, heard)
+            if heard not in SMALLTALK:
+                remember_topic(turn, heard)
         if turn.heard.intent not in ("deny", "report_unresolved"):
             turn.remember("misunderstandings", 0)
         return []
@@ -93,6 +96,20 @@ def answer(turn: Turn, intent: str) -> None:
         answer_anonymous(turn, intent)
     elif (contract_no := turn.heard.first("contract_no")) is None or own_contract(turn, contract_no):
         PERSONAL[intent](turn)
+
+
+def follow_up(turn: Turn) -> bool:
+    """Whether the message went on from the last topic ("那利息呢", "另外一笔呢")."""
+    intent = inherit_topic(turn)
+    if intent is None:
+        return False
+    if intent in FORM_OF:
+        turn.follow_up = FORM_OF[intent]
+    else:
+        answer(turn, intent)
+        remember_topic(turn, intent)
+    turn.remember("misunderstandings", 0)
+    return True
 
 
 def tells(turn: Turn) -> bool:
@@ -164,7 +181,7 @@ class AskMeaning(CareAction):
     action_name = "action_ask_meaning"
 
     def perform(self, turn: Turn, tracker: Tracker) -> Events:
-        if continue_last(turn):
+        if continue_last(turn) or follow_up(turn):
             return []
         if not MEANINGFUL.search(turn.heard.text):
             turn.say("nothing_understood_emoji")

@@ -153,6 +153,7 @@ class SubmitComplaint(SubmitTask):
             story=turn.slot("complaint_story"),
             callback_phone=turn.slot("complaint_phone"),
             key=turn.key("complaint"),
+            issues=turn.heard.issues,
         )
 
     @staticmethod

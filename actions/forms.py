@@ -104,6 +104,7 @@ class TaskForm(CareAction):
             for name in self.slot_names:
                 turn.remember(name, None)
             turn.remember("task", {"form": self.form})
+            turn.remember("topic", {"intent": self.intent, "contracts": []})
             self.begin(turn)
             return [SlotSet("requested_slot", self._next(turn))]
         slot = turn.slots.get("requested_slot")
