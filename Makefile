@@ -14,8 +14,9 @@ UV  := .venv-tools/bin/uv
 NLU := .venv-nlu/bin/python
 APP := .venv-app/bin/python
 EVAL ?=
+FILE ?=
 
-.PHONY: help run test setup web train encoder eval lint types test-unit test-nlu test-dialogue test-processes test-browser lock clean screenshots
+.PHONY: help run test setup web train encoder eval worth import bench-nlu lint types test-unit test-nlu test-dialogue test-processes test-browser lock clean screenshots
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -63,6 +64,14 @@ encoder: .venv-encoder/.ready ## rebuild models/encoder from our sentences (not 
 eval: train ## score the model: make eval EVAL=file.tsv
 	@test -n "$(EVAL)" || { echo "say which file: make eval EVAL=path/to/file.tsv"; exit 2; }
 	@$(NLU) scripts/evaluate.py "$(EVAL)"
+
+worth: setup ## what an operator's labelled questions would add (k-fold): make worth EVAL=file.tsv
+	@test -n "$(EVAL)" || { echo "say which file: make worth EVAL=path/to/file.tsv"; exit 2; }
+	@$(NLU) -W ignore scripts/worth.py "$(EVAL)"
+
+import: setup ## an operator's labelled questions become training sentences: make import FILE=file.tsv
+	@test -n "$(FILE)" || { echo "say which file: make import FILE=path/to/file.tsv"; exit 2; }
+	@$(NLU) scripts/import_questions.py "$(FILE)"
 
 lint: setup ## ruff and the layers between folders
 	@.venv-app/bin/ruff check . && .venv-app/bin/ruff format --check . && .venv-app/bin/lint-imports

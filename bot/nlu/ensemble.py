@@ -119,12 +119,12 @@ def train(
     regression = LogisticRegression(C=settings.head_cost, max_iter=_STEPS, warm_start=True)
     head_sharpness = sharpness = 1.0
     if kept_out.sum() >= _ENOUGH_TO_CALIBRATE:
-        partial = _fit(regression, vectors[~kept_out], gold[~kept_out])
+        partial = fit_head(regression, vectors[~kept_out], gold[~kept_out])
         asked, answers = vectors[kept_out], gold[kept_out]
         head_sharpness = fit_sharpness(np.asarray(asked @ partial.weights + partial.bias, dtype=np.float64), answers)
         found = Head(partial.weights, partial.bias, head_sharpness).log_probabilities(asked)
         sharpness = fit_sharpness(mix(unseen[kept_out], found, settings.encoder_weight), answers) * settings.ensemble_prudence
-    whole = _fit(regression, vectors, gold)
+    whole = fit_head(regression, vectors, gold)
     return Ensemble(ngrams, encoder, Head(whole.weights, whole.bias, head_sharpness), settings.encoder_weight, sharpness)
 
 
@@ -135,7 +135,7 @@ def _kept_out(texts: Sequence[str], gold: Labels) -> NDArray[np.bool_]:
     return np.asarray(result & np.asarray([label in left for label in gold.tolist()]))
 
 
-def _fit(regression: LogisticRegression, vectors: Vectors, gold: Labels) -> Head:
+def fit_head(regression: LogisticRegression, vectors: Vectors, gold: Labels) -> Head:
     """Goes on from where the last fit of the same regression ended."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # 80 steps are as good as 200 (docs/nlu.md)

@@ -28,9 +28,9 @@ class StorySettings:
 
     story_from: int = 26
     """Characters from which a message is looked at piece by piece."""
-    shortest_piece: int = 4
+    shortest_piece: int = 5
     longest_piece: int = 40
-    issue: float = 0.6
+    issue: float = 0.85
     """Probability from which a piece is about its best intent."""
 
 

@@ -88,7 +88,7 @@ class NgramModel:
             raise ValueError(f"need two intents and {settings.folds} sentences for each; fewest: {names[int(counts.argmin())]}")
         held_out = held_out_scores(texts, gold, len(names), settings)
         featuriser = Featuriser.fit(texts, settings.longest, settings.at_least)
-        weights, bias = _fit(featuriser, texts, gold, len(names), settings)
+        weights, bias = fit_linear(featuriser, texts, gold, len(names), settings)
         sharpness = settings.prudence * fit_sharpness(held_out, gold)
         return cls(names, featuriser, weights, bias, sharpness), log_softmax(held_out * sharpness)
 
@@ -145,12 +145,12 @@ def held_out_scores(texts: Sequence[str], gold: NDArray[np.int64], classes: int,
     for seen, unseen in splits.split(np.zeros(len(texts)), gold):
         seen_texts = [texts[i] for i in seen]
         featuriser = Featuriser.fit(seen_texts, settings.longest, settings.at_least)
-        weights, bias = _fit(featuriser, seen_texts, gold[seen], classes, settings)
+        weights, bias = fit_linear(featuriser, seen_texts, gold[seen], classes, settings)
         scores[unseen] = featuriser.matrix([texts[i] for i in unseen]) @ weights + bias
     return scores
 
 
-def _fit(
+def fit_linear(
     featuriser: Featuriser, texts: Sequence[str], gold: NDArray[np.int64], classes: int, settings: Settings
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Weights (features × classes) and bias of one linear separator for each intent against the rest."""

@@ -6,12 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
-from bot.nlu import normaliser
+from bot.nlu import training_sentences
 from bot.nlu.wording import held_out, wording
-
-_LABEL_MARK = "- "
 
 
 @dataclass(frozen=True)
@@ -35,16 +31,6 @@ class Sentences:
 
 def read(folder: Path) -> Sentences:
     """All examples of all intents, doubles left out. Raises ValueError when there are none."""
-    normal = normaliser.shared()
-    found: dict[tuple[str, str], None] = {}
-    for path in sorted(folder.rglob("*.yml")):
-        for block in yaml.safe_load(path.read_text(encoding="utf-8")).get("nlu", []):
-            if "intent" in block:
-                for line in block["examples"].splitlines():
-                    text = wording(normal.canonical(normal.surface(line.removeprefix(_LABEL_MARK).strip())).text)
-                    if text:
-                        found.setdefault((text, block["intent"]))
-    if not found:
-        raise ValueError(f"{folder}: no sentences")
+    found = dict.fromkeys((wording(text), intent) for text, intent in zip(*training_sentences.read(folder), strict=True))
     texts, intents = zip(*found, strict=True)
     return Sentences(texts, intents, tuple(held_out(text) for text in texts))
