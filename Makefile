@@ -65,6 +65,9 @@ eval: train ## score the model: make eval EVAL=file.tsv
 	@test -n "$(EVAL)" || { echo "say which file: make eval EVAL=path/to/file.tsv"; exit 2; }
 	@$(NLU) scripts/evaluate.py "$(EVAL)"
 
+bench-nlu: setup ## latency, memory, training and start beside Rasa's stock Chinese pipeline (half an hour)
+	@$(NLU) -W ignore scripts/bench_nlu.py $(if $(EVAL),--questions "$(EVAL)")
+
 worth: setup ## what an operator's labelled questions would add (k-fold): make worth EVAL=file.tsv
 	@test -n "$(EVAL)" || { echo "say which file: make worth EVAL=path/to/file.tsv"; exit 2; }
 	@$(NLU) -W ignore scripts/worth.py "$(EVAL)"

@@ -1,22 +1,13 @@
-"""Findings of the acceptance checks against the trained model, through the whole NLU pipeline.
-
-Needs the model of the present data (make train); without one, or while data has changed since, these tests are skipped.
-"""
+"""Findings of the acceptance checks against the trained model, through the whole NLU pipeline."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import subprocess
-import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
 FINDINGS = yaml.safe_load((Path(__file__).parent / "acceptance.yml").read_text(encoding="utf-8"))
 DIRECT = [(text, intent) for intent, texts in FINDINGS["direct"].items() for text in texts]
 DISTRESS = [(text, kind) for kind, texts in FINDINGS["distress"].items() for text in texts]
@@ -28,23 +19,9 @@ ALL = sorted(
 
 
 @pytest.fixture(scope="module")
-def parsed() -> dict[str, dict[str, Any]]:
-    """Message → parse result of the model of the present data."""
-    check = subprocess.run([sys.executable, "scripts/train.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False)
-    if check.returncode:
-        pytest.skip("no model of the present data: make train")
-    os.environ["RASA_TELEMETRY_ENABLED"] = "false"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Rasa's old dependencies, while they are imported
-        return asyncio.run(parse(Path(check.stdout.strip().splitlines()[-1])))
-
-
-async def parse(model: Path) -> dict[str, dict[str, Any]]:
-    sys.path.insert(0, str(ROOT / "scripts"))
-    from evaluate import load_agent  # noqa: PLC0415 - imports all of Rasa
-
-    agent = load_agent(ROOT / model)
-    return {text: await agent.parse_message(text) for text in ALL}
+def parsed(parse) -> dict[str, dict[str, Any]]:
+    """Message → parse result."""
+    return parse(ALL)
 
 
 @pytest.mark.parametrize(("text", "intent"), DIRECT)
