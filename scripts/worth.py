@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 from bot.nlu import encoder, normaliser  # noqa: E402
 from bot.nlu.encoder import Encoder, Vectors, remembered_vectors  # noqa: E402
-from bot.nlu.ensemble import EnsembleSettings, Head, fit_head, mix  # noqa: E402
+from bot.nlu.ensemble import STEPS, EnsembleSettings, Head, fit_head, mix  # noqa: E402
 from bot.nlu.evaluation import UNCLEAR, Question, read_questions, share  # noqa: E402
 from bot.nlu.features import Featuriser  # noqa: E402
 from bot.nlu.ngrams import NgramModel, Scores, Settings, fit_linear  # noqa: E402
@@ -54,13 +54,13 @@ def scores(trained_on: Material, asked: Material, names: tuple[str, ...], sharpn
     """Log probabilities (up to a constant) of each intent for each question asked."""
     settings = Settings()
     featuriser = Featuriser.fit(trained_on.texts, settings.longest, settings.at_least)
-    weights, bias = fit_linear(featuriser, trained_on.texts, trained_on.gold, len(names), settings)
+    weights, bias = fit_linear(featuriser.matrix(trained_on.texts), trained_on.gold, len(names), settings)
     model = NgramModel(names, featuriser, weights, bias, sharpness)
     alone = np.stack([model.log_probabilities(text) for text in asked.texts])
     if trained_on.vectors is None or asked.vectors is None:
         return alone
     chosen = EnsembleSettings()
-    found = fit_head(LogisticRegression(C=chosen.head_cost, max_iter=80), trained_on.vectors, trained_on.gold)
+    found = fit_head(LogisticRegression(C=chosen.head_cost, max_iter=STEPS), trained_on.vectors, trained_on.gold)
     head = Head(found.weights, found.bias).log_probabilities(asked.vectors)
     return mix(alone, head, chosen.encoder_weight)
 

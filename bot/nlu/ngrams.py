@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,12 +11,17 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
+from scipy.sparse import csr_matrix
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
 
 from bot.nlu.features import Block, Featuriser
+from bot.nlu.wording import held_out_rows
 
 Scores = NDArray[np.float64]
+Labels = NDArray[np.int64]
+ENOUGH_TO_CALIBRATE = 100
+"""Held-out sentences without which a sharpness would be a guess."""
 _FORMAT = 1
 
 
@@ -36,7 +41,7 @@ class Settings:
     """What was chosen by measurement; docs/nlu.md has the table."""
 
     longest: int = 3
-    at_least: int = 1
+    at_least: int = 2
     cost: float = 0.5
     folds: int = 3
     prudence: float = 0.8
@@ -80,16 +85,21 @@ class NgramModel:
 
     @classmethod
     def train_with_held_out(cls, texts: Sequence[str], intents: Sequence[str], settings: Settings) -> tuple[NgramModel, Scores]:
-        """As `train`, and the log probabilities of each sentence by a model that has not seen it."""
+        """As `train`, and log probabilities of the sentences of `splits` by a model that has not seen them (others: NaN)."""
         names = tuple(sorted(set(intents)))
         gold = np.asarray([names.index(intent) for intent in intents], dtype=np.int64)
         counts = np.bincount(gold, minlength=len(names))
         if len(names) < 2 or counts.min() < settings.folds:
             raise ValueError(f"need two intents and {settings.folds} sentences for each; fewest: {names[int(counts.argmin())]}")
-        held_out = held_out_scores(texts, gold, len(names), settings)
         featuriser = Featuriser.fit(texts, settings.longest, settings.at_least)
-        weights, bias = fit_linear(featuriser, texts, gold, len(names), settings)
-        sharpness = settings.prudence * fit_sharpness(held_out, gold)
+        matrix = featuriser.matrix(texts)
+        held_out = np.full((len(texts), len(names)), np.nan)
+        for seen, unseen in splits(texts, gold, settings.folds):
+            weights, bias = fit_linear(matrix[seen], gold[seen], len(names), settings)
+            held_out[unseen] = matrix[unseen] @ weights + bias
+        scored = ~np.isnan(held_out[:, 0])
+        sharpness = settings.prudence * fit_sharpness(held_out[scored], gold[scored])
+        weights, bias = fit_linear(matrix, gold, len(names), settings)
         return cls(names, featuriser, weights, bias, sharpness), log_softmax(held_out * sharpness)
 
     def scores(self, canonical: str) -> Scores:
@@ -138,23 +148,22 @@ class NgramModel:
         return cls(tuple(description["intents"]), featuriser, weights, bias, description["sharpness"])
 
 
-def held_out_scores(texts: Sequence[str], gold: NDArray[np.int64], classes: int, settings: Settings) -> Scores:
-    """Scores of each sentence by a model that has not seen it."""
-    scores = np.zeros((len(texts), classes))
-    splits = StratifiedKFold(settings.folds, shuffle=True, random_state=0)
-    for seen, unseen in splits.split(np.zeros(len(texts)), gold):
-        seen_texts = [texts[i] for i in seen]
-        featuriser = Featuriser.fit(seen_texts, settings.longest, settings.at_least)
-        weights, bias = fit_linear(featuriser, seen_texts, gold[seen], classes, settings)
-        scores[unseen] = featuriser.matrix([texts[i] for i in unseen]) @ weights + bias
-    return scores
+def splits(texts: Sequence[str], gold: Labels, folds: int) -> Iterator[tuple[Labels, Labels]]:
+    """(seen, unseen) rows to calibrate on: the tenth that the encoder's fine-tuning leaves out too, or, when that is too little
+    to calibrate on, a stratified `folds`-fold cross-validation over everything.
+    """
+    kept_out = held_out_rows(texts, gold)
+    if kept_out.sum() >= ENOUGH_TO_CALIBRATE:
+        yield np.flatnonzero(~kept_out), np.flatnonzero(kept_out)
+        return
+    yield from StratifiedKFold(folds, shuffle=True, random_state=0).split(np.zeros(len(texts)), gold)
 
 
 def fit_linear(
-    featuriser: Featuriser, texts: Sequence[str], gold: NDArray[np.int64], classes: int, settings: Settings
+    matrix: csr_matrix, gold: Labels, classes: int, settings: Settings
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Weights (features × classes) and bias of one linear separator for each intent against the rest."""
-    machine = LinearSVC(C=settings.cost, random_state=0, max_iter=3000).fit(featuriser.matrix(texts), gold)
+    machine = LinearSVC(C=settings.cost, random_state=0, max_iter=3000).fit(matrix, gold)
     weights, bias = machine.coef_.T, machine.intercept_
     if classes == 2:  # scikit-learn gives one separator for two classes
         weights, bias = np.hstack([-weights, weights]), np.hstack([-bias, bias])
