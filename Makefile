@@ -65,7 +65,7 @@ eval: train ## score the model: make eval EVAL=file.tsv
 	@test -n "$(EVAL)" || { echo "say which file: make eval EVAL=path/to/file.tsv"; exit 2; }
 	@$(NLU) scripts/evaluate.py "$(EVAL)"
 
-bench-nlu: setup ## latency, memory, training and start beside Rasa's stock Chinese pipeline (half an hour)
+bench-nlu: setup ## latency, memory, training and start beside Rasa's stock Chinese pipeline (a quarter of an hour)
 	@$(NLU) -W ignore scripts/bench_nlu.py $(if $(EVAL),--questions "$(EVAL)")
 
 record-quality: train ## accept the present model's figures as the record that make test compares with
