@@ -61,9 +61,9 @@ train: setup ## train the Rasa model when the data changed
 encoder: .venv-encoder/.ready ## rebuild models/encoder from our sentences (not needed to run; about 15 minutes)
 	@nice -n 10 .venv-encoder/bin/python -m scripts.encoder.build
 
-eval: train ## score the model: make eval EVAL=file.tsv
+eval: train ## score the model: make eval EVAL=file.tsv [ERRORS=1]
 	@test -n "$(EVAL)" || { echo "say which file: make eval EVAL=path/to/file.tsv"; exit 2; }
-	@$(NLU) scripts/evaluate.py "$(EVAL)"
+	@$(NLU) -W ignore scripts/evaluate.py "$(EVAL)" $(if $(ERRORS),--errors)
 
 bench-nlu: setup ## latency, memory, training and start beside Rasa's stock Chinese pipeline (a quarter of an hour)
 	@$(NLU) -W ignore scripts/bench_nlu.py $(if $(EVAL),--questions "$(EVAL)")
