@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 from bot.core.money import Fen
-from bot.loans.catalogue import Catalogue
+from bot.loans.catalogue import MAX_ALL_IN, Catalogue
+from bot.loans.cost import plan_cost
 from bot.loans.errors import ApplicationDecided, ApplicationNotFound, InsufficientLine, InvalidTerms, ProductNotFound
 from bot.loans.ledger import Entry
 from bot.loans.models import (
@@ -21,7 +23,7 @@ from bot.loans.models import (
     ProductRow,
 )
 from bot.loans.port import LineStatus, RefusalReason
-from bot.loans.schedule import Method, make_plan
+from bot.loans.schedule import Method, PlannedInstalment, make_plan
 from bot.loans.unit import Unit, check_amount
 
 
@@ -146,8 +148,9 @@ class OriginationService:
         _check_terms(product, terms)
         self._check_line(customer_id, terms.principal)
         today = unit.clock.today()
-        method: Method = product.method  # type: ignore[assignment]  # the table's check constraint names the same four
+        method: Method = product.method  # type: ignore[assignment]  # the table's check constraint names the same methods
         plan = make_plan(method, terms.principal, terms.rate, today, terms.term, terms.due_day)
+        _check_cost(plan, by_day=method == "by_day")
         contract = ContractRow(
             contract_no=contract_no or unit.new_number(product.code),
             customer_id=customer_id,
@@ -221,3 +224,10 @@ def _check_terms(product: ProductRow, terms: LoanTerms) -> None:
         raise InvalidTerms(f"{product.code}: rate {terms.rate} is not 0…{product.max_rate}")
     if terms.due_day is not None and not 1 <= terms.due_day <= 31:
         raise InvalidTerms(f"due day {terms.due_day} is not 1…31")
+
+
+def _check_cost(plan: Sequence[PlannedInstalment], *, by_day: bool) -> None:
+    """The ceiling holds for each contract too: an odd first period or the rounding of a small sum can cost more than the rate."""
+    cost = plan_cost(plan, by_day=by_day)
+    if cost > MAX_ALL_IN:
+        raise InvalidTerms(f"annual cost {cost:.4%} is more than {MAX_ALL_IN:.0%}", annual_cost=cost, ceiling=MAX_ALL_IN)

@@ -161,6 +161,8 @@ class Contract:
     """A loan contract as of a date, with its instalments in order. ``rate`` texts are exact decimals (``"0.144"`` = 14.4 %).
 
     ``daily_rate`` is set for KD, ``annual_rate`` for YD and XW, ``period_fee_rate`` for FQ (``"0"`` = interest-free).
+    ``annual_cost`` is the internal rate of return of the plan's cash flows, fees included, compounded over a year
+    (``bot/loans/cost.py``), to at most 12 decimal places; ``"0"`` when the loan costs nothing.
     """
 
     contract_no: str
@@ -175,6 +177,7 @@ class Contract:
     annual_rate: str | None
     period_fee_rate: str | None
     penalty_daily_rate: str
+    annual_cost: str
     status: ContractStatus
     settled_on: date | None
     instalments: tuple[Instalment, ...]
