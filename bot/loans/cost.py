@@ -1,6 +1,6 @@
 """Annual cost of a loan: the internal rate of return of its actual cash flows, compounded over a year (product §1).
 
-An instalment a month after the one before is exactly a twelfth of a year later, whatever the month's length, so 1 % a month always
+An instalment one month after another is exactly a twelfth of a year later, whatever the month's length: 1 % a month always
 costs 1.01^12 − 1. Days that make the first period longer or shorter than a month are 1/365 of a year each; a loan by the day is
 counted in days alone. The root is found by ``mpmath`` in arbitrary precision, so no binary float comes near money.
 """

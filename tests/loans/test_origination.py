@@ -15,13 +15,16 @@ from bot.loans.catalogue import Catalogue
 from bot.loans.errors import (
     ApplicationDecided,
     ApplicationNotFound,
+    AuthorisationRevoked,
     ContractNotFound,
+    CustomerExists,
     InstalmentNotFound,
     InsufficientLine,
     InvalidAmount,
     InvalidTerms,
     ProductNotFound,
 )
+from bot.loans.models import CustomerRow
 from bot.loans.origination import LoanTerms
 from bot.loans.port import InstalmentRef, may_retry_on
 from tests.loans.conftest import CUSTOMER, World, make_world
@@ -161,7 +164,7 @@ def test_a_new_mandate_ends_the_one_before(world: World) -> None:
 def test_nothing_is_queried_under_a_revoked_authorisation(world: World) -> None:
     authorisation = world.records.give_authorisation(CUSTOMER, "资金方")
     world.records.revoke_authorisation(authorisation)
-    with pytest.raises(ValueError, match="revoked"):
+    with pytest.raises(AuthorisationRevoked):
         world.records.note_inquiry(authorisation, "line_assessment")
 
 
@@ -196,7 +199,17 @@ def test_a_notice_belongs_to_an_existing_instalment(world: World) -> None:
         world.records.note_notice(InstalmentRef("FQ-404", 1), "overdue", "sms", "delivered")
 
 
-def test_the_schema_refuses_a_second_customer_with_the_same_phone(world: World) -> None:
-    with pytest.raises(IntegrityError):
+def test_a_second_customer_with_the_same_phone_is_refused(world: World) -> None:
+    with pytest.raises(CustomerExists):
         world.origination.register("C9002", "另一人", "13900009001", "测试银行", "0002")
+
+
+def test_the_schema_refuses_it_too(world: World) -> None:
+    first = world.unit.customer(CUSTOMER)
+    world.session.add(CustomerRow(
+        customer_id="C9002", name="另一人", phone=first.phone, bank_name="测试银行", card_tail="0002",
+        registered_at=world.clock.now(),
+    ))  # fmt: skip
+    with pytest.raises(IntegrityError):
+        world.session.flush()
     world.session.rollback()
