@@ -1,7 +1,7 @@
 """Proves that derived and stored balances of the configured database agree: ``make ledger-check``, nightly.
 
-Exit status 0: everything agrees; 1: something does not, one line each on standard output, with the contract's number; 2: there are
-no books at ``DATABASE_URL``. The progress bar goes to standard error.
+Exit status 0: everything agrees; 1: something does not, one line each on standard output, with the contract's number;
+2: there are no books at ``DATABASE_URL``. The progress bar goes to standard error.
 """
 
 from __future__ import annotations

@@ -51,7 +51,8 @@ class CorrectionService:
         """Moves a settled payment that was used for the wrong instalments to ``refs`` of the same customer.
 
         It counts from the day on which it was made, as it should have; what ``refs`` do not need is refunded.
-        Raises ``PaymentNotFound``, ``NotReversible`` (not settled), ``ContractNotFound``, ``InstalmentNotFound``, ``InvalidText``.
+        Raises ``PaymentNotFound``, ``NotReversible`` (not settled), ``ContractNotFound``, ``InstalmentNotFound``,
+        ``InvalidText``.
         """
         unit, operation = self.unit, "reapply_payment"
         targets = sorted({(ref.contract_no, ref.instalment) for ref in refs})
