@@ -172,8 +172,8 @@ def _wrong_payments(session: Session, after: str, last: str) -> Iterator[Disagre
     """Payments whose use is not what was posted; each names the contract it was meant for, if it was meant for one."""
     row, sums = m.PaymentRow, _payment_sums(after, last)
     applied, refunded, held = (func.coalesce(sums.c[name], 0) for name in ("applied", "refunded", "held"))
-    rest = row.amount - row.applied - row.refunded
-    expected = case((row.status == "settled", rest), (row.status == "failed", 0), else_=held)
+    received = applied + refunded + held
+    expected = case((row.status == "settled", row.amount), (row.status == "failed", 0), else_=received)
     contract_no = (
         select(func.min(m.PaymentTargetRow.contract_no))
         .where(m.PaymentTargetRow.payment_no == row.payment_no)
@@ -181,14 +181,14 @@ def _wrong_payments(session: Session, after: str, last: str) -> Iterator[Disagre
         .scalar_subquery()
     )
     query = (
-        select(row.payment_no, contract_no, row.applied, applied, row.refunded, refunded, expected, held)
+        select(row.payment_no, contract_no, row.applied, applied, row.refunded, refunded, expected, received)
         .outerjoin(sums, sums.c.payment_no == row.payment_no)
         .where(row.payment_no > after, row.payment_no <= last)
-        .where(or_(row.applied != applied, row.refunded != refunded, expected != held))
+        .where(or_(row.applied != applied, row.refunded != refunded, expected != received))
         .order_by(row.payment_no)
     )
     for payment_no, contract, *amounts in session.execute(query):
-        for name, stored, derived in zip(("applied", "refunded", "unapplied"), amounts[::2], amounts[1::2], strict=True):
+        for name, stored, derived in zip(("applied", "refunded", "received"), amounts[::2], amounts[1::2], strict=True):
             if stored != derived:
                 subject = f"{contract} {payment_no}" if contract else payment_no
                 yield Disagreement(contract, subject, name, int(stored), int(derived))

@@ -242,25 +242,31 @@ NOBODY: list[tuple[str, Command, str]] = [
     )
 ]
 
+BY_NUMBER: dict[str, tuple[Callable[[Any], Command], str]] = {
+    "payments.settle": (lambda no: service("payments", "settle", no), "payment_not_found"),
+    "payments.fail": (lambda no: service("payments", "fail", no, "SYS_TIMEOUT"), "payment_not_found"),
+    "payments.mark_informed": (lambda no: service("payments", "mark_informed", no), "payment_not_found"),
+    "loans.refund_payment": (lambda no: loans("refund_payment", no, 1, reason="x", key="k"), "payment_not_found"),
+    "corrections.reapply": (
+        lambda no: service("corrections", "reapply", no, [Fact("ref")], reason="x", key="k"),
+        "payment_not_found",
+    ),
+    "loans.cancel_application": (lambda no: loans("cancel_application", CUSTOMER, no, key="k"), "application_not_found"),
+    "origination.refuse": (lambda no: service("origination", "refuse", no, "policy", None), "application_not_found"),
+    "origination.approve": (lambda no: service("origination", "approve", no), "application_not_found"),
+    "loans.cancel_scheduled_repayment": (
+        lambda no: loans("cancel_scheduled_repayment", CUSTOMER, no, key="k"),
+        "scheduled_repayment_not_found",
+    ),
+}
+
 UNKNOWN: list[tuple[str, Command, str]] = [
     ("origination.apply", service("origination", "apply", CUSTOMER, "ZZ", 1000), "product_not_found"),
     ("origination.draw_down", lambda f: f.world.origination.draw_down(CUSTOMER, f.terms(product="ZZ")), "product_not_found"),
     *(
         (f"{name} {number!r}", make(number), code)
         for number in ("X-404", "\x00", "", 5)
-        for name, make, code in (
-            ("payments.settle", lambda no: service("payments", "settle", no), "payment_not_found"),
-            ("payments.fail", lambda no: service("payments", "fail", no, "SYS_TIMEOUT"), "payment_not_found"),
-            ("payments.mark_informed", lambda no: service("payments", "mark_informed", no), "payment_not_found"),
-            ("loans.refund_payment", lambda no: loans("refund_payment", no, 1, reason="x", key="k"), "payment_not_found"),
-            ("corrections.reapply",
-             lambda no: service("corrections", "reapply", no, [Fact("ref")], reason="x", key="k"), "payment_not_found"),
-            ("loans.cancel_application", lambda no: loans("cancel_application", CUSTOMER, no, key="k"), "application_not_found"),
-            ("origination.refuse", lambda no: service("origination", "refuse", no, "policy", None), "application_not_found"),
-            ("origination.approve", lambda no: service("origination", "approve", no), "application_not_found"),
-            ("loans.cancel_scheduled_repayment",
-             lambda no: loans("cancel_scheduled_repayment", CUSTOMER, no, key="k"), "scheduled_repayment_not_found"),
-        )
+        for name, (make, code) in BY_NUMBER.items()
     ),
     *(
         (f"corrections.reverse_waiver {number!r}",

@@ -85,7 +85,7 @@ def test_a_balance_can_be_read_as_of_a_past_day(world: World) -> None:
     [
         ("UPDATE instalments SET paid_principal = paid_principal + 1 WHERE number = 2", "#2 principal"),
         ("UPDATE instalments SET waived_penalty = waived_penalty + 1 WHERE number = 1", "#1 waived"),
-        ("UPDATE payments SET applied = applied - 1", "unapplied"),
+        ("UPDATE payments SET applied = applied - 1", "P-.* applied: stored 9, ledger 10"),
     ],
 )
 def test_a_stored_balance_that_was_tampered_with_is_named(filled: World, statement: str, named: str) -> None:
