@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from bot.core.clock import SHANGHAI, FixedClock
 from bot.core.database import Database
-from bot.loans.models import CustomerRow, ProductRow
+from bot.loans.models import ContractRow, CustomerRow, LedgerEntryRow, ProductRow
 from bot.migrations.run import alembic_config, upgrade
 
 
