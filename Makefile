@@ -16,7 +16,7 @@ APP := .venv-app/bin/python
 EVAL ?=
 FILE ?=
 
-.PHONY: help run test setup web train encoder eval worth import bench-nlu record-quality lint types test-unit test-nlu test-dialogue test-processes test-browser lock clean screenshots
+.PHONY: help run test setup web train encoder eval worth import bench-nlu ledger-check lint types test-unit test-nlu test-dialogue test-processes test-browser lock clean screenshots
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -78,6 +78,9 @@ worth: setup ## what an operator's labelled questions would add (k-fold): make w
 import: setup ## an operator's labelled questions become training sentences: make import FILE=file.tsv
 	@test -n "$(FILE)" || { echo "say which file: make import FILE=path/to/file.tsv"; exit 2; }
 	@$(NLU) scripts/import_questions.py "$(FILE)"
+
+ledger-check: .venv-app/.ready ## stored balances against the ledger, of the database at DATABASE_URL (nightly)
+	@$(APP) scripts/ledger_check.py
 
 lint: setup ## ruff and the layers between folders
 	@.venv-app/bin/ruff check . && .venv-app/bin/ruff format --check . && .venv-app/bin/lint-imports

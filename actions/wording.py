@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from actions.turn import Turn
 from bot.core.clock import chinese_date
@@ -33,6 +33,11 @@ def percent(rate: str) -> str:
     """``"0.144"`` → ``14.4%``, exactly as the contract says."""
     value = (Decimal(rate) * 100).normalize()
     return f"{value:f}%"
+
+
+def percent_rounded(rate: str) -> str:
+    """``"0.195618171432"`` → ``19.56%``, half up: for a figure that has no end."""
+    return f"{(Decimal(rate) * 100).quantize(Decimal('0.01'), rounding=ROUND_HALF_UP)}%"
 
 
 def lines(items: Iterable[str]) -> str:
@@ -133,7 +138,12 @@ def refused_on(application: Application) -> date:
 
 def rate_line(turn: Turn, contract: Contract, accrued: Fen) -> str:
     """What a contract costs; ``accrued`` is its interest up to today in 分 (used where interest runs by the day)."""
-    facts = {"contract_no": contract.contract_no, "product": contract.product_name, "principal": yuan(contract.principal)}
+    facts = {
+        "contract_no": contract.contract_no,
+        "product": contract.product_name,
+        "principal": yuan(contract.principal),
+        "cost": percent_rounded(contract.annual_cost),
+    }
     if contract.daily_rate:
         return word(turn, "line_contract_rate_day", **facts, rate=percent(contract.daily_rate), interest=yuan(accrued))
     if contract.annual_rate:

@@ -15,15 +15,13 @@ from typing import Any, Literal, get_args
 import yaml
 
 from bot.core.money import Fen
-from bot.loans.cost import annual_cost_by_day, annual_cost_monthly
+from bot.loans.cost import plan_cost
 from bot.loans.errors import CatalogueRefused, ProductNotFound
 from bot.loans.port import ProductCode
-from bot.loans.schedule import Method, make_plan
+from bot.loans.schedule import MAX_DAYS, MAX_MONTHS, Method, make_plan
 
 MAX_ALL_IN = Decimal("0.24")
 """Ceiling of the all-in annual cost (product §1)."""
-MAX_MONTHS = 36
-MAX_DAYS = 365
 _PROBE_PRINCIPAL: Fen = 10_000_000_00
 """Large enough that whole 分 do not blur the rate."""
 _PROBE_DATE = date(2026, 1, 1)
@@ -32,7 +30,7 @@ Category = Literal["cash", "instalment"]
 
 @dataclass(frozen=True)
 class Product:
-    """One product. ``max_rate`` is the highest rate a contract may carry: daily (KD), annual (YD, XW), or fee per period (FQ).
+    """One product. ``max_rate`` is the highest rate a contract may carry: daily, fee per period, or annual, as its method says.
 
     Terms are days for ``by_day``, else months. ``all_in_cost`` is the worst case over all allowed terms, for the annual ceiling.
     """
@@ -99,6 +97,8 @@ def _product(entry: Any, place: str, problems: list[str]) -> Product | None:
     _choice(entry, "method", get_args(Method), place, problems)
     if not isinstance(entry.get("name"), str) or not entry["name"].strip():
         problems.append(f"{place}: `name` is missing")
+    if (entry.get("code") == "KD") != (entry.get("method") == "by_day"):
+        problems.append(f"{place}: `method` by_day belongs to KD and to no other product")
     max_rate = _rate(entry, "max_rate", place, problems)
     penalty = _rate(entry, "penalty_daily_rate", place, problems)
     longest = MAX_DAYS if entry.get("method") == "by_day" else MAX_MONTHS
@@ -121,17 +121,14 @@ def _product(entry: Any, place: str, problems: list[str]) -> Product | None:
         max_term=entry["max_term"],
         max_rate=max_rate,
         penalty_daily_rate=penalty,
-        all_in_cost=cost.quantize(Decimal("1e-9")),
+        all_in_cost=cost,
     )
 
 
 def worst_cost(method: Method, rate: Decimal, min_term: int, max_term: int) -> Decimal:
     """The highest annual cost over all allowed terms."""
-    terms = range(min_term, max_term + 1)
-    if method == "by_day":
-        return max(annual_cost_by_day(rate, days) for days in terms)
-    plans = (make_plan(method, _PROBE_PRINCIPAL, rate, _PROBE_DATE, months) for months in terms)
-    return max(annual_cost_monthly(_PROBE_PRINCIPAL, plan) for plan in plans)
+    plans = (make_plan(method, _PROBE_PRINCIPAL, rate, _PROBE_DATE, term) for term in range(min_term, max_term + 1))
+    return max(plan_cost(plan, by_day=method == "by_day") for plan in plans)
 
 
 def _choice(entry: dict[str, Any], field: str, allowed: tuple[str, ...], place: str, problems: list[str]) -> None:

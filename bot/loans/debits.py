@@ -13,7 +13,7 @@ from bot.loans.models import DebitAttemptRow, InstalmentRow, MandateRow
 from bot.loans.payments import PaymentService
 from bot.loans.port import InstalmentRef
 from bot.loans.position import positions
-from bot.loans.unit import Unit
+from bot.loans.unit import Unit, check_amount, check_text
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ class AutoDebitService:
         return attempts
 
     def run_one(self, contract_no: str, instalment: int) -> DebitAttemptRow | None:
-        """The same for one instalment; ``None`` when nothing was to be tried. Raises ``ContractNotFound``."""
+        """The same for one instalment; ``None``: nothing to try. Raises ``ContractNotFound``, ``InstalmentNotFound``."""
         self.unit.any_contract(contract_no)
-        row = self.unit.repository.instalment(contract_no, instalment)
-        return None if row is None or row.settled_on is not None else self._try(row)
+        row = self.unit.instalment(contract_no, instalment)
+        return None if row.settled_on is not None else self._try(row)
 
     def _try(self, row: InstalmentRow) -> DebitAttemptRow | None:
         unit = self.unit
@@ -72,8 +72,15 @@ class AutoDebitService:
         return self.record(mandate, ref, amount, code)
 
     def record(self, mandate: MandateRow, ref: InstalmentRef, amount: Fen, code: str) -> DebitAttemptRow:
-        """Notes a result as the bank reports it, also one that we did not ask for (a debit executed twice)."""
+        """Notes a result as the bank reports it, also one that we did not ask for (a debit executed twice).
+
+        Raises ``InvalidAmount``, ``InvalidText``, ``ContractNotFound``, ``InstalmentNotFound``.
+        """
         unit = self.unit
+        check_amount(amount)
+        check_text("result_code", code, 32)
+        unit.own_contract(mandate.customer_id, ref.contract_no)
+        unit.instalment(ref.contract_no, ref.instalment)
         payment_no: str | None = None
         if code == SUCCESS:
             payment = self.payments.record(mandate.customer_id, amount, [ref], kind="auto_debit")

@@ -1,10 +1,11 @@
 """Errors of the loan books; the codes are stable.
 
 NotFound (404)       CustomerNotFound, ContractNotFound, InstalmentNotFound, ApplicationNotFound, PaymentNotFound,
-                     ScheduledNotFound, ReceiptNotFound, ProductNotFound
-InvalidInput (400)   InvalidAmount, InvalidDate, AmountExceedsOwed, InvalidTerms
+                     ScheduledNotFound, ReceiptNotFound, ProductNotFound, PostingNotFound
+InvalidInput (400)   InvalidAmount, InvalidDate, AmountExceedsOwed, InvalidTerms, InvalidText, InvalidChoice
 Conflict (409)       ContractSettled, NothingOwed, PaymentInProgress, PaymentResolved, NotSchedulable, NotCancellable,
-                     ApplicationDecided, NoHold, InsufficientLine, IdempotencyConflict
+                     ApplicationDecided, NoHold, InsufficientLine, IdempotencyConflict, NotReversible, CustomerExists,
+                     ContractExists, AuthorisationRevoked
 CareError (500)      CatalogueRefused, LedgerMismatch
 """
 
@@ -59,6 +60,18 @@ class InvalidTerms(InvalidInput):
     code = "invalid_terms"
 
 
+class InvalidText(InvalidInput):
+    """``details.field`` is empty, longer than ``details.longest`` characters, or holds control characters."""
+
+    code = "invalid_text"
+
+
+class InvalidChoice(InvalidInput):
+    """``details.field`` is none of ``details.allowed``."""
+
+    code = "invalid_choice"
+
+
 class AmountExceedsOwed(InvalidInput):
     """``details.owed`` is the most that would be accepted, in 分."""
 
@@ -103,6 +116,22 @@ class NoHold(Conflict):
     code = "no_hold"
 
 
+class CustomerExists(Conflict):
+    """The customer number or the phone is taken."""
+
+    code = "customer_exists"
+
+
+class ContractExists(Conflict):
+    code = "contract_exists"
+
+
+class AuthorisationRevoked(Conflict):
+    """Without an authorisation nothing is queried (product §1, fact 5)."""
+
+    code = "authorisation_revoked"
+
+
 class InsufficientLine(Conflict):
     """The credit line does not cover the drawdown."""
 
@@ -119,6 +148,16 @@ class CatalogueRefused(CareError):
     """The catalogue breaks a rule; ``message`` lists every problem with product and figure."""
 
     code = "catalogue_refused"
+
+
+class PostingNotFound(NotFound):
+    code = "posting_not_found"
+
+
+class NotReversible(Conflict):
+    """A posting that was reversed already, is a reversal, or is of a kind that has its own command."""
+
+    code = "not_reversible"
 
 
 class LedgerMismatch(CareError):

@@ -1,4 +1,4 @@
-"""The append-only double-entry ledger: posting, and the proof that stored balances are its sums.
+"""The append-only double-entry ledger: posting, reversing, and balances of any past day.
 
 Accounts: ``bank`` (our money at the bank), ``principal`` (what borrowers owe, per instalment), ``unapplied`` (received, not
 yet used), ``refund_payable`` (to go back to a borrower), ``interest_income``, ``fee_income``, ``penalty_income`` (recognised
@@ -8,25 +8,25 @@ balances by construction.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date
-from typing import Literal, get_args
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Literal, cast, get_args
 
-from sqlalchemy import case, func, insert, or_, select
+from sqlalchemy import ColumnElement, case, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from bot.core.clock import Clock
 from bot.core.money import Fen
-from bot.loans.errors import LedgerMismatch
-from bot.loans.models import InstalmentRow, LedgerEntryRow, LedgerTransactionRow, PaymentRow, RefundRow
+from bot.loans.audit import audit
+from bot.loans.errors import LedgerMismatch, NotReversible, PostingNotFound
+from bot.loans.models import LedgerEntryRow, LedgerTransactionRow
 from bot.loans.port import Component
 
 Account = Literal[
     "bank", "principal", "interest_income", "fee_income", "penalty_income", "waiver_expense", "unapplied", "refund_payable"
 ]
-Kind = Literal["drawdown", "receipt", "allocation", "waiver", "refund_owed", "refund_paid"]
+Kind = Literal["drawdown", "receipt", "allocation", "waiver", "refund_owed", "refund_paid", "reversal"]
 ACCOUNTS: tuple[Account, ...] = get_args(Account)
 ACCOUNT_OF: dict[Component, Account] = {
     "principal": "principal",
@@ -47,6 +47,17 @@ class Entry:
     instalment: int | None = None
 
 
+@dataclass(frozen=True)
+class Reversed:
+    """What a reversal undid: ``undone`` are the entries of the original, as they were."""
+
+    reversal_id: int
+    transaction_id: int
+    kind: str
+    payment_no: str | None
+    undone: tuple[Entry, ...]
+
+
 class Ledger:
     """Writes postings and derives balances."""
 
@@ -55,11 +66,29 @@ class Ledger:
         self.clock = clock
 
     def post(
-        self, kind: Kind, customer_id: str, entries: Iterable[Entry], *, value_on: date, payment_no: str | None = None
-    ) -> None:
-        """Appends one transaction. An amount below 1 分 violates a check constraint and rolls the unit of work back."""
+        self,
+        kind: Kind,
+        customer_id: str,
+        entries: Iterable[Entry],
+        *,
+        value_on: date,
+        payment_no: str | None = None,
+        reverses: int | None = None,
+        note: str | None = None,
+    ) -> int:
+        """Appends one transaction and returns its number.
+
+        An amount below 1 分 violates a check constraint and rolls the unit of work back. ``reverses`` and ``note`` belong to
+        reversals: see ``reverse``.
+        """
         head = LedgerTransactionRow(
-            kind=kind, customer_id=customer_id, value_on=value_on, posted_at=self.clock.now(), payment_no=payment_no
+            kind=kind,
+            customer_id=customer_id,
+            value_on=value_on,
+            posted_at=self.clock.now(),
+            payment_no=payment_no,
+            reverses=reverses,
+            note=note,
         )
         self.session.add(head)
         self.session.flush()
@@ -75,87 +104,95 @@ class Ledger:
             for entry in entries
         ]
         self.session.execute(insert(LedgerEntryRow), values)
+        return head.id
 
-    def balance(self, account: Account, *, customer_id: str | None = None, on: date | None = None) -> Fen:
-        """Debits minus credits of an account, of all customers or of one, counting postings valued up to ``on``."""
+    def reverse(self, transaction_id: int, *, note: str, value_on: date | None = None) -> Reversed:
+        """Undoes a posting by another one that stands the other way round and names it; nothing that was written changes.
+
+        The reversal counts from ``value_on``, by default from the day of what it undoes: a balance of any day since then is the
+        corrected one, and ``known_at`` still shows what the books said before. The caller keeps the stored balances equal.
+        Raises ``PostingNotFound``, ``NotReversible`` (it was reversed already, or is a reversal itself).
+        """
+        head = self.session.get(LedgerTransactionRow, transaction_id) if 0 < transaction_id < 2**63 else None
+        if head is None:
+            raise PostingNotFound(f"no posting {transaction_id}")
+        if head.kind == "reversal" or self._reversal_of(transaction_id) is not None:
+            raise NotReversible(f"posting {transaction_id} is a reversal or was reversed already", kind=head.kind)
+        rows = self.session.scalars(select(LedgerEntryRow).where(LedgerEntryRow.transaction_id == transaction_id)).all()
+        undone = tuple(Entry(_account(r.debit), _account(r.credit), r.amount, r.contract_no, r.instalment) for r in rows)
+        reversal_id = self.post(
+            "reversal",
+            head.customer_id,
+            [replace(entry, debit=entry.credit, credit=entry.debit) for entry in undone],
+            value_on=value_on or head.value_on,
+            payment_no=head.payment_no,
+            reverses=transaction_id,
+            note=note,
+        )
+        return Reversed(reversal_id, transaction_id, head.kind, head.payment_no, undone)
+
+    def _reversal_of(self, transaction_id: int) -> int | None:
+        head = LedgerTransactionRow
+        return self.session.scalar(select(head.id).where(head.reverses == transaction_id))
+
+    def balance(
+        self,
+        account: Account,
+        *,
+        customer_id: str | None = None,
+        contract_no: str | None = None,
+        instalment: int | None = None,
+        as_of: date | None = None,
+        known_at: datetime | None = None,
+    ) -> Fen:
+        """Debits minus credits of an account in 分: of all, or of one customer, contract or instalment.
+
+        ``as_of`` counts postings valued up to the end of that day, ``known_at`` those that had been written by that moment:
+        together they tell what the books said then, without later corrections and late confirmations.
+        """
         entry, head = LedgerEntryRow, LedgerTransactionRow
         signed = func.sum(case((entry.debit == account, entry.amount), else_=-entry.amount))
         query = select(signed).join(head).where(or_(entry.debit == account, entry.credit == account))
         if customer_id is not None:
             query = query.where(head.customer_id == customer_id)
-        if on is not None:
-            query = query.where(head.value_on <= on)
-        return int(self.session.scalar(query) or 0)
+        if contract_no is not None:
+            query = query.where(entry.contract_no == contract_no)
+        if instalment is not None:
+            query = query.where(entry.instalment == instalment)
+        return int(self.session.scalar(query.where(*_until(as_of, known_at))) or 0)
+
+    def trial_balance(
+        self, *, customer_id: str | None = None, as_of: date | None = None, known_at: datetime | None = None
+    ) -> dict[Account, Fen]:
+        """Every account as ``balance`` has it; the sum over all accounts is 0."""
+        entry, head = LedgerEntryRow, LedgerTransactionRow
+        query = select(entry.debit, entry.credit, func.sum(entry.amount)).join(head).group_by(entry.debit, entry.credit)
+        if customer_id is not None:
+            query = query.where(head.customer_id == customer_id)
+        found = dict.fromkeys(ACCOUNTS, 0)
+        for debit, credit, amount in self.session.execute(query.where(*_until(as_of, known_at))):
+            found[_account(debit)] += int(amount)
+            found[_account(credit)] -= int(amount)
+        return found
 
     def check(self) -> None:
         """Proves that every stored balance equals its sum in the ledger. Raises ``LedgerMismatch`` naming all that do not."""
-        wrong = [*self._wrong_instalments(), *self._wrong_payments()]
-        total = sum(self.balance(account) for account in ACCOUNTS)
-        if total:
-            wrong.append(f"accounts sum to {total}")
-        owed_back = sum(self.session.scalars(select(RefundRow.amount).where(RefundRow.status == "pending")))
-        if owed_back != -self.balance("refund_payable"):
-            wrong.append(f"refunds pending {owed_back}, refund_payable {-self.balance('refund_payable')}")
+        self.session.flush()
+        wrong = [each for checked in audit(self.session) for each in checked.wrong]
         if wrong:
-            raise LedgerMismatch("; ".join(wrong), contracts=wrong)
+            contracts = sorted({each.contract_no for each in wrong if each.contract_no})
+            raise LedgerMismatch("; ".join(map(str, wrong)), contracts=contracts)
 
-    def _wrong_instalments(self) -> list[str]:
-        derived = self._instalment_sums()
-        wrong: list[str] = []
-        for row in self.session.scalars(select(InstalmentRow)):
-            sums = derived[(row.contract_no, row.number)]
-            stored = {
-                "principal": row.principal - row.paid_principal,
-                "interest": row.paid_interest,
-                "fee": row.paid_fee,
-                "penalty": row.paid_penalty,
-                "waived": row.waived_penalty,
-            }
-            for name, amount in stored.items():
-                if sums[name] != amount:
-                    wrong.append(f"{row.contract_no} #{row.number} {name}: stored {amount}, ledger {sums[name]}")
-        return wrong
 
-    def _instalment_sums(self) -> dict[tuple[str | None, int | None], dict[str, Fen]]:
-        """Per instalment: principal still owed, and what was paid of interest, fee and penalty, and waived."""
-        entry = LedgerEntryRow
-        query = (
-            select(entry.contract_no, entry.instalment, entry.debit, entry.credit, func.sum(entry.amount))
-            .where(entry.contract_no.is_not(None), entry.instalment.is_not(None))
-            .group_by(entry.contract_no, entry.instalment, entry.debit, entry.credit)
-        )
-        names = {"interest_income": "interest", "fee_income": "fee", "penalty_income": "penalty"}
-        sums: dict[tuple[str | None, int | None], dict[str, Fen]] = defaultdict(lambda: defaultdict(int))
-        for contract_no, number, debit, credit, amount in self.session.execute(query):
-            own = sums[(contract_no, number)]
-            if debit == "principal":
-                own["principal"] += amount
-            if credit == "principal":
-                own["principal"] -= amount
-            if debit == "waiver_expense":
-                own["waived"] += amount
-            elif credit in names:
-                own[names[credit]] += amount
-            if debit in names:
-                own[names[debit]] -= amount
-        return sums
+def _until(as_of: date | None, known_at: datetime | None) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if as_of is not None:
+        found.append(LedgerTransactionRow.value_on <= as_of)
+    if known_at is not None:
+        found.append(LedgerTransactionRow.posted_at <= known_at)
+    return found
 
-    def _wrong_payments(self) -> list[str]:
-        entry, head = LedgerEntryRow, LedgerTransactionRow
-        signed = func.sum(case((entry.credit == "unapplied", entry.amount), else_=-entry.amount))
-        query = (
-            select(head.payment_no, signed)
-            .join(entry)
-            .where(or_(entry.debit == "unapplied", entry.credit == "unapplied"))
-            .group_by(head.payment_no)
-        )
-        derived = {number: int(amount) for number, amount in self.session.execute(query)}
-        wrong: list[str] = []
-        for row in self.session.scalars(select(PaymentRow)):
-            held = row.amount - row.applied - row.refunded
-            in_ledger = derived.get(row.payment_no)
-            if in_ledger is None and row.status != "settled":
-                continue
-            if in_ledger != held:
-                wrong.append(f"{row.payment_no} unapplied: stored {held}, ledger {in_ledger}")
-        return wrong
+
+def _account(name: str) -> Account:
+    """The schema's check constraint admits only these names."""
+    return cast(Account, name)

@@ -76,7 +76,7 @@ class ProductRow(Base):
     __table_args__ = (
         one_of("code", "KD", "YD", "XW", "FQ"),
         one_of("category", "cash", "instalment"),
-        one_of("method", "by_day", "equal_instalments", "interest_only", "fee_per_period"),
+        one_of("method", "by_day", "equal_instalments", "equal_principal", "interest_only", "fee_per_period"),
         CheckConstraint("1 <= min_term AND min_term <= max_term", name="terms"),
     )
     code: Mapped[str] = mapped_column(String(2), primary_key=True)
@@ -217,10 +217,17 @@ ACCOUNTS = (
 
 
 class LedgerTransactionRow(Base):
-    """The head of a posting. ``value_on`` is the day from which it counts, ``posted_at`` when it was written."""
+    """The head of a posting. ``value_on`` is the day from which it counts, ``posted_at`` when it was written.
+
+    A correction is a ``reversal``: it names the one posting that it undoes (``reverses``) and why (``note``).
+    """
 
     __tablename__ = "ledger_transactions"
-    __table_args__ = (one_of("kind", "drawdown", "receipt", "allocation", "waiver", "refund_owed", "refund_paid", "reversal"),)
+    __table_args__ = (
+        one_of("kind", "drawdown", "receipt", "allocation", "waiver", "refund_owed", "refund_paid", "reversal"),
+        CheckConstraint("(kind = 'reversal') = (reverses IS NOT NULL)", name="reversal_names_its_original"),
+        CheckConstraint("(kind = 'reversal') = (note IS NOT NULL)", name="reversal_says_why"),
+    )
     id: Mapped[Serial]
     kind: Mapped[Code]
     customer_id: Mapped[CustomerRef]
@@ -228,6 +235,7 @@ class LedgerTransactionRow(Base):
     posted_at: Mapped[datetime]
     payment_no: Mapped[str | None] = mapped_column(ForeignKey("payments.payment_no"), index=True)
     reverses: Mapped[int | None] = mapped_column(ForeignKey("ledger_transactions.id"), unique=True)
+    note: Mapped[str | None] = mapped_column(String(200))
 
 
 class LedgerEntryRow(Base):

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import get_args
 
 from bot.core.money import Fen
-from bot.loans.catalogue import Catalogue
-from bot.loans.errors import ApplicationDecided, ApplicationNotFound, InsufficientLine, InvalidTerms, ProductNotFound
+from bot.loans.catalogue import MAX_ALL_IN, Catalogue
+from bot.loans.cost import plan_cost
+from bot.loans.errors import (
+    ApplicationDecided,
+    ApplicationNotFound,
+    ContractExists,
+    CustomerExists,
+    InsufficientLine,
+    InvalidDate,
+    InvalidTerms,
+    InvalidText,
+    ProductNotFound,
+)
 from bot.loans.ledger import Entry
 from bot.loans.models import (
     ApplicationRow,
@@ -21,8 +34,8 @@ from bot.loans.models import (
     ProductRow,
 )
 from bot.loans.port import LineStatus, RefusalReason
-from bot.loans.schedule import Method, make_plan
-from bot.loans.unit import Unit, check_amount
+from bot.loans.schedule import Method, PlannedInstalment, make_plan
+from bot.loans.unit import Unit, check_amount, check_choice, check_text
 
 
 @dataclass(frozen=True)
@@ -60,7 +73,16 @@ class OriginationService:
         self.unit.session.flush()
 
     def register(self, customer_id: str, name: str, phone: str, bank_name: str, card_tail: str) -> CustomerRow:
-        """A new account holder."""
+        """A new account holder; ``phone`` and ``card_tail`` are digits. Raises ``InvalidText``, ``CustomerExists``."""
+        for field, text, longest in (("customer_id", customer_id, 20), ("name", name, 80), ("bank_name", bank_name, 80)):
+            check_text(field, text, longest)
+        for field, digits, longest in (("phone", phone, 20), ("card_tail", card_tail, 4)):
+            check_text(field, digits, longest)
+            if not (digits.isascii() and digits.isdigit()):
+                raise InvalidText(f"{field} consists of digits", field=field, longest=longest)
+        known = self.unit.repository
+        if known.customer(customer_id) is not None or known.customer_by_phone(phone) is not None:
+            raise CustomerExists("the customer number or the phone is taken")
         row = CustomerRow(
             customer_id=customer_id,
             name=name,
@@ -74,8 +96,15 @@ class OriginationService:
         return row
 
     def set_line(self, customer_id: str, limit: Fen, status: LineStatus, reason: str) -> None:
-        """Opens or changes the credit line; each change is kept. ``limit`` in 分, 0 or more."""
+        """Opens or changes the credit line; each change is kept. ``limit`` in 分, 0 or more.
+
+        Raises ``CustomerNotFound``, ``InvalidAmount``, ``InvalidChoice``, ``InvalidText``.
+        """
         unit = self.unit
+        unit.lock(customer_id)
+        check_amount(limit, least=0)
+        check_choice("status", status, get_args(LineStatus))
+        check_text("reason", reason, 32)
         line = unit.repository.credit_line(customer_id)
         old = 0
         if line is None:
@@ -108,8 +137,15 @@ class OriginationService:
         return row
 
     def refuse(self, application_no: str, reason: RefusalReason, retry_on: date | None) -> None:
-        """``retry_on`` is the date that the result page shows, if it shows one. Raises ``ApplicationDecided``."""
+        """``retry_on`` is the date that the result page shows, if it shows one.
+
+        Raises ``ApplicationNotFound``, ``ApplicationDecided``, ``InvalidChoice``, ``InvalidDate`` (a day that is past).
+        """
         row = self._pending(application_no)
+        check_choice("reason", reason, get_args(RefusalReason))
+        today = self.unit.clock.today()
+        if retry_on is not None and retry_on < today:
+            raise InvalidDate(f"{retry_on} is past", first_day=today)
         row.status, row.refusal_reason, row.retry_on, row.decided_at = "refused", reason, retry_on, self.unit.clock.now()
         self.unit.session.flush()
 
@@ -137,17 +173,23 @@ class OriginationService:
     def draw_down(self, customer_id: str, terms: LoanTerms, *, contract_no: str | None = None) -> ContractRow:
         """Makes the contract with its plan, pays the money out and writes the ledger, all valued today.
 
-        Raises ``InvalidAmount``, ``InvalidTerms``, ``ProductNotFound``, ``InsufficientLine``, ``CustomerNotFound``.
+        Raises ``InvalidAmount``, ``InvalidTerms``, ``ProductNotFound``, ``InsufficientLine``, ``CustomerNotFound``,
+        ``ContractExists``, ``InvalidText``.
         """
         unit = self.unit
         unit.lock(customer_id)
         check_amount(terms.principal)
         product = self._product(terms.product)
         _check_terms(product, terms)
+        if contract_no is not None:
+            check_text("contract_no", contract_no, 40)
+            if unit.repository.contract(contract_no) is not None:
+                raise ContractExists(f"{contract_no} is taken", contract_no=contract_no)
         self._check_line(customer_id, terms.principal)
         today = unit.clock.today()
-        method: Method = product.method  # type: ignore[assignment]  # the table's check constraint names the same four
+        method: Method = product.method  # type: ignore[assignment]  # the table's check constraint names the same methods
         plan = make_plan(method, terms.principal, terms.rate, today, terms.term, terms.due_day)
+        _check_cost(plan, by_day=method == "by_day")
         contract = ContractRow(
             contract_no=contract_no or unit.new_number(product.code),
             customer_id=customer_id,
@@ -215,9 +257,17 @@ class OriginationService:
 
 
 def _check_terms(product: ProductRow, terms: LoanTerms) -> None:
-    if not product.min_term <= terms.term <= product.max_term:
+    check_text("payee", terms.payee, 80)
+    if type(terms.term) is not int or not product.min_term <= terms.term <= product.max_term:
         raise InvalidTerms(f"{product.code}: term {terms.term} is not {product.min_term}…{product.max_term}")
-    if not 0 <= terms.rate <= product.max_rate:
+    if not isinstance(terms.rate, Decimal) or not terms.rate.is_finite() or not 0 <= terms.rate <= product.max_rate:
         raise InvalidTerms(f"{product.code}: rate {terms.rate} is not 0…{product.max_rate}")
     if terms.due_day is not None and not 1 <= terms.due_day <= 31:
         raise InvalidTerms(f"due day {terms.due_day} is not 1…31")
+
+
+def _check_cost(plan: Sequence[PlannedInstalment], *, by_day: bool) -> None:
+    """The ceiling holds for each contract too: an odd first period or the rounding of a small sum can cost more than the rate."""
+    cost = plan_cost(plan, by_day=by_day)
+    if cost > MAX_ALL_IN:
+        raise InvalidTerms(f"annual cost {cost:.4%} is more than {MAX_ALL_IN:.0%}", annual_cost=cost, ceiling=MAX_ALL_IN)

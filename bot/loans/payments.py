@@ -11,7 +11,7 @@ from bot.loans.errors import AmountExceedsOwed, NothingOwed, PaymentInProgress, 
 from bot.loans.models import PaymentRow, PaymentTargetRow
 from bot.loans.port import InstalmentRef, PaymentKind
 from bot.loans.posting import Posting
-from bot.loans.unit import Unit, check_amount
+from bot.loans.unit import Unit, check_amount, check_text
 
 
 class PaymentService:
@@ -54,9 +54,14 @@ class PaymentService:
         """Notes a payment that is already on its way, as another front end or the bank reports it.
 
         Nothing is blocked here: the money has left, so it must be on record. ``number`` is given when the reporter has one.
+        Raises ``InvalidAmount``, ``CustomerNotFound``, ``ContractNotFound``, ``InstalmentNotFound``.
         """
         check_amount(amount)
         unit = self.unit
+        unit.customer(customer_id)
+        for ref in refs:
+            unit.own_contract(customer_id, ref.contract_no)
+            unit.instalment(ref.contract_no, ref.instalment)
         payment = PaymentRow(
             payment_no=number or unit.new_number("P"),
             customer_id=customer_id,
@@ -106,6 +111,7 @@ class PaymentService:
         if payment.status == "failed" and payment.result_code == result_code:
             return payment
         self._must_be_open(payment)
+        check_text("result_code", result_code, 32)
         payment.status, payment.result_code, payment.resolved_at = "failed", result_code, self.unit.clock.now()
         self.unit.session.flush()
         return payment

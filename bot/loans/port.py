@@ -7,7 +7,8 @@ Conventions: every amount is an integer in 分; a ``date`` is a business date in
 tuples are ordered as each docstring says; ``as_of=None`` means today by the backend's clock. A contract, payment or
 application of somebody else raises the same ``NotFound`` as one that does not exist. Every method that moves money or
 changes a promise takes ``key``: a repetition with the same key and the same parameters changes nothing and returns the
-first result, with other parameters it raises ``IdempotencyConflict``. Errors: ``bot/loans/errors.py``.
+first result, with other parameters it raises ``IdempotencyConflict``. Texts that are empty, too long or not printable raise
+``InvalidText``. Errors: ``bot/loans/errors.py``.
 """
 
 from __future__ import annotations
@@ -161,6 +162,8 @@ class Contract:
     """A loan contract as of a date, with its instalments in order. ``rate`` texts are exact decimals (``"0.144"`` = 14.4 %).
 
     ``daily_rate`` is set for KD, ``annual_rate`` for YD and XW, ``period_fee_rate`` for FQ (``"0"`` = interest-free).
+    ``annual_cost`` is the internal rate of return of the plan's cash flows, fees included, compounded over a year
+    (``bot/loans/cost.py``), to at most 12 decimal places; ``"0"`` when the loan costs nothing.
     """
 
     contract_no: str
@@ -175,6 +178,7 @@ class Contract:
     annual_rate: str | None
     period_fee_rate: str | None
     penalty_daily_rate: str
+    annual_cost: str
     status: ContractStatus
     settled_on: date | None
     instalments: tuple[Instalment, ...]
@@ -662,7 +666,7 @@ class LoanBackend(Protocol):
         ...
 
     def waive_penalty(self, contract_no: str, instalment: int, amount: Fen, *, reason: str, key: str) -> Receipt:
-        """Forgives unpaid penalty. Raises ``InvalidAmount``, ``AmountExceedsOwed`` (more than is unpaid)."""
+        """Forgives unpaid penalty. Raises ``InvalidAmount``, ``AmountExceedsOwed`` (more than is unpaid), ``ContractSettled``."""
         ...
 
     def refund_penalty(self, contract_no: str, instalment: int, amount: Fen, *, reason: str, key: str) -> Receipt:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import get_args
 
-from bot.loans.errors import InstalmentNotFound
+from bot.loans.errors import AuthorisationRevoked, InvalidDate
 from bot.loans.models import CreditAuthorisationRow, CreditInquiryRow, IncidentRow, MandateRow, NoticeRow
 from bot.loans.port import Delivery, IncidentChannel, InstalmentRef
-from bot.loans.unit import Unit
+from bot.loans.unit import Unit, check_choice, check_text
+
+NOTICE_KINDS = ("due_reminder", "overdue", "debit_failed")
+NOTICE_CHANNELS = ("sms", "push", "call")
+MAX_SUMMARY_CHARS = 2000
 
 
 class RecordService:
@@ -47,6 +52,10 @@ class RecordService:
 
         ``bank_name`` limits it to the cards of one bank.
         """
+        check_choice("channel", channel, get_args(IncidentChannel))
+        check_text("summary", summary, MAX_SUMMARY_CHARS)
+        if starts_at.tzinfo is None:
+            raise InvalidDate("an incident starts at a moment with a zone")
         row = IncidentRow(
             incident_no=self.unit.new_number("I"),
             channel=channel,
@@ -66,11 +75,16 @@ class RecordService:
         self.unit.session.flush()
 
     def note_notice(self, ref: InstalmentRef, kind: str, channel: str, delivery: Delivery) -> NoticeRow:
-        """A message sent now about an instalment, and what became of it. Raises ``ContractNotFound``, ``InstalmentNotFound``."""
+        """A message sent now about an instalment, and what became of it. Raises ``ContractNotFound``, ``InstalmentNotFound``,
+        ``InvalidChoice``.
+        """
         unit, now = self.unit, self.unit.clock.now()
         contract = unit.any_contract(ref.contract_no)
-        if unit.repository.instalment(ref.contract_no, ref.instalment) is None:
-            raise InstalmentNotFound(f"{ref.contract_no} has no instalment {ref.instalment}")
+        unit.instalment(ref.contract_no, ref.instalment)
+        for field, value, allowed in (
+            ("kind", kind, NOTICE_KINDS), ("channel", channel, NOTICE_CHANNELS), ("delivery", delivery, get_args(Delivery)),
+        ):  # fmt: skip
+            check_choice(field, value, allowed)
         row = NoticeRow(
             customer_id=contract.customer_id,
             contract_no=ref.contract_no,
@@ -89,6 +103,7 @@ class RecordService:
         """The customer allows queries of the credit bureau for ``funding_party``."""
         unit = self.unit
         unit.customer(customer_id)
+        check_text("funding_party", funding_party, 80)
         row = CreditAuthorisationRow(
             authorisation_no=unit.new_number("CA"),
             customer_id=customer_id,
@@ -105,9 +120,10 @@ class RecordService:
         self.unit.session.flush()
 
     def note_inquiry(self, authorisation: CreditAuthorisationRow, purpose: str) -> CreditInquiryRow:
-        """A query made now. Raises ``ValueError`` under a revoked authorisation: without one nothing is queried (product §1)."""
+        """A query made now. Raises ``AuthorisationRevoked``: without an authorisation nothing is queried (product §1)."""
         if authorisation.revoked_at is not None:
-            raise ValueError(f"{authorisation.authorisation_no} is revoked")
+            raise AuthorisationRevoked(f"{authorisation.authorisation_no} is revoked")
+        check_text("purpose", purpose, 32)
         row = CreditInquiryRow(
             inquiry_no=self.unit.new_number("CI"),
             customer_id=authorisation.customer_id,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from bot.core.money import Fen
-from bot.loans.errors import AmountExceedsOwed, InstalmentNotFound, NoHold, PaymentNotFound, ReceiptNotFound
+from bot.loans.errors import AmountExceedsOwed, ContractSettled, NoHold, PaymentNotFound, ReceiptNotFound
 from bot.loans.ledger import Entry
 from bot.loans.models import AccrualHoldRow, ContractRow, InstalmentRow, ReceiptRow
 from bot.loans.position import Position, positions
 from bot.loans.posting import Posting
-from bot.loans.unit import Unit, check_amount
+from bot.loans.unit import Unit, check_amount, check_text
+
+MAX_REASON_CHARS = 80
 
 
 class RemedyService:
@@ -28,6 +30,7 @@ class RemedyService:
         earlier = unit.earlier_result(key, operation, parameters)
         if earlier is not None:
             return next(row for row in unit.repository.holds(contract_no, instalment) if str(row.id) == earlier)
+        check_text("reason", reason, MAX_REASON_CHARS)
         row = self._open_hold(contract_no, instalment)
         if row is None:
             row = AccrualHoldRow(contract_no=contract_no, instalment=instalment, reason=reason, held_on=unit.clock.today())
@@ -59,6 +62,9 @@ class RemedyService:
         if earlier is not None:
             return self.receipt(earlier)
         check_amount(amount)
+        check_text("reason", reason, MAX_REASON_CHARS)
+        if contract.settled_on is not None:
+            raise ContractSettled(f"{contract_no} is settled", contract_no=contract_no, settled_on=contract.settled_on)
         _at_most(amount, self._position(contract, instalment).penalty_due)
         self._waive(contract, row, amount)
         receipt = self._receipt("waiver", contract.customer_id, amount, reason, contract_no=contract_no, instalment=instalment)
@@ -73,6 +79,7 @@ class RemedyService:
         if earlier is not None:
             return self.receipt(earlier)
         check_amount(amount)
+        check_text("reason", reason, MAX_REASON_CHARS)
         _at_most(amount, row.paid_penalty)
         row.paid_penalty -= amount
         entry = Entry("penalty_income", "refund_payable", amount, contract_no, instalment)
@@ -95,6 +102,7 @@ class RemedyService:
         if earlier is not None:
             return self.receipt(earlier)
         check_amount(amount)
+        check_text("reason", reason, MAX_REASON_CHARS)
         _at_most(amount, payment.amount - payment.applied - payment.refunded if payment.status == "settled" else 0)
         refund = self.posting.refund_left_over(payment, amount, "double_debit")
         receipt = self._receipt("refund", payment.customer_id, amount, reason, refund_no=refund.refund_no)
@@ -110,10 +118,7 @@ class RemedyService:
     def _locked(self, contract_no: str, instalment: int) -> tuple[ContractRow, InstalmentRow]:
         contract = self.unit.any_contract(contract_no)
         self.unit.lock(contract.customer_id)
-        row = self.unit.repository.instalment(contract_no, instalment)
-        if row is None:
-            raise InstalmentNotFound(f"{contract_no} has no instalment {instalment}")
-        return contract, row
+        return contract, self.unit.instalment(contract_no, instalment)
 
     def _open_hold(self, contract_no: str, instalment: int) -> AccrualHoldRow | None:
         return next((row for row in self.unit.repository.holds(contract_no, instalment) if row.released_on is None), None)

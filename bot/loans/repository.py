@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from bot.loans import models as m
@@ -24,6 +24,20 @@ COMPONENT_ACCOUNTS: dict[str, Component] = {
 """The account that is credited when a part of an instalment is paid."""
 
 
+MAX_PERIODS = 36
+"""No contract has more instalments (``contracts.periods``)."""
+
+
+def _is_number(text: str) -> bool:
+    """Whether ``text`` can be the number of anything: PostgreSQL takes no NUL, and says so with an error that is not ours."""
+    return isinstance(text, str) and 0 < len(text) <= 200 and text.isprintable()
+
+
+def _is_instalment(number: int) -> bool:
+    """Beyond this the database's integer would overflow; a truth value is no number."""
+    return type(number) is int and 1 <= number <= MAX_PERIODS
+
+
 class LoanRepository:
     """Reads and locks; rows are added through the session by the services."""
 
@@ -33,14 +47,16 @@ class LoanRepository:
     # --- customers -----------------------------------------------------------------------------------------------------
 
     def customer(self, customer_id: str) -> m.CustomerRow | None:
-        return self.session.get(m.CustomerRow, customer_id)
+        return self.session.get(m.CustomerRow, customer_id) if _is_number(customer_id) else None
 
     def lock_customer(self, customer_id: str) -> m.CustomerRow | None:
         """Takes the row lock that makes one customer's money commands run one after the other (SQLite locks the database)."""
+        if not _is_number(customer_id):
+            return None
         return self.session.scalar(select(m.CustomerRow).where(m.CustomerRow.customer_id == customer_id).with_for_update())
 
     def customer_by_phone(self, phone: str) -> m.CustomerRow | None:
-        return self.session.scalar(select(m.CustomerRow).where(m.CustomerRow.phone == phone))
+        return self.session.scalar(select(m.CustomerRow).where(m.CustomerRow.phone == phone)) if _is_number(phone) else None
 
     def any_customer(self) -> bool:
         return self.session.scalar(select(m.CustomerRow.customer_id).limit(1)) is not None
@@ -65,7 +81,7 @@ class LoanRepository:
         return self.session.scalars(select(row).where(row.customer_id == customer_id).order_by(row.applied_at.desc())).all()
 
     def application(self, application_no: str) -> m.ApplicationRow | None:
-        return self.session.get(m.ApplicationRow, application_no)
+        return self.session.get(m.ApplicationRow, application_no) if _is_number(application_no) else None
 
     def authorisations(self, customer_id: str) -> Sequence[m.CreditAuthorisationRow]:
         row = m.CreditAuthorisationRow
@@ -82,7 +98,7 @@ class LoanRepository:
         return {row.code: row for row in self.session.scalars(select(m.ProductRow))}
 
     def contract(self, contract_no: str) -> m.ContractRow | None:
-        return self.session.get(m.ContractRow, contract_no)
+        return self.session.get(m.ContractRow, contract_no) if _is_number(contract_no) else None
 
     def contracts(self, customer_id: str, *, include_settled: bool) -> Sequence[m.ContractRow]:
         row = m.ContractRow
@@ -97,7 +113,8 @@ class LoanRepository:
         return self.session.scalars(query).all()
 
     def instalment(self, contract_no: str, number: int) -> m.InstalmentRow | None:
-        return self.session.get(m.InstalmentRow, (contract_no, number))
+        known = _is_number(contract_no) and _is_instalment(number)
+        return self.session.get(m.InstalmentRow, (contract_no, number)) if known else None
 
     def unsettled_due_by(self, day: date) -> Sequence[m.InstalmentRow]:
         """Unsettled instalments due on or before ``day``, oldest first."""
@@ -159,7 +176,7 @@ class LoanRepository:
     # --- payments ------------------------------------------------------------------------------------------------------------
 
     def payment(self, payment_no: str) -> m.PaymentRow | None:
-        return self.session.get(m.PaymentRow, payment_no)
+        return self.session.get(m.PaymentRow, payment_no) if _is_number(payment_no) else None
 
     def payments(self, customer_id: str) -> Sequence[m.PaymentRow]:
         row = m.PaymentRow
@@ -180,7 +197,7 @@ class LoanRepository:
         query = (
             select(head.payment_no, entry.contract_no, entry.instalment, entry.credit, entry.amount)
             .join(head)
-            .where(head.payment_no.in_(payment_nos), head.kind == "allocation")
+            .where(head.payment_no.in_(payment_nos), head.kind == "allocation", head.id.not_in(self._reversed()))
             .order_by(entry.id)
         )
         found: dict[str, list[AllocationLine]] = defaultdict(list)
@@ -188,6 +205,20 @@ class LoanRepository:
             if payment_no is not None and contract_no is not None and instalment is not None:
                 found[payment_no].append(AllocationLine(contract_no, instalment, COMPONENT_ACCOUNTS[account], amount))
         return found
+
+    def _reversed(self) -> Select[Any]:
+        head = m.LedgerTransactionRow
+        return select(head.reverses).where(head.reverses.is_not(None))
+
+    def live_allocations(self, payment_no: str) -> Sequence[int]:
+        """The postings that used this payment and were not reversed."""
+        head = m.LedgerTransactionRow
+        query = select(head.id).where(head.payment_no == payment_no, head.kind == "allocation")
+        return self.session.scalars(query.where(head.id.not_in(self._reversed())).order_by(head.id)).all()
+
+    def posting(self, transaction_id: int) -> m.LedgerTransactionRow | None:
+        known = type(transaction_id) is int and 0 < transaction_id < 2**63
+        return self.session.get(m.LedgerTransactionRow, transaction_id) if known else None
 
     def processing_for(self, refs: Collection[InstalmentRef]) -> list[str]:
         """Numbers of the payments under way that are meant for one of ``refs``."""
@@ -206,13 +237,13 @@ class LoanRepository:
         return self.session.scalars(query).all()
 
     def refund(self, refund_no: str) -> m.RefundRow | None:
-        return self.session.get(m.RefundRow, refund_no)
+        return self.session.get(m.RefundRow, refund_no) if _is_number(refund_no) else None
 
     def receipt(self, receipt_no: str) -> m.ReceiptRow | None:
-        return self.session.get(m.ReceiptRow, receipt_no)
+        return self.session.get(m.ReceiptRow, receipt_no) if _is_number(receipt_no) else None
 
     def scheduled(self, scheduled_no: str) -> m.ScheduledRepaymentRow | None:
-        return self.session.get(m.ScheduledRepaymentRow, scheduled_no)
+        return self.session.get(m.ScheduledRepaymentRow, scheduled_no) if _is_number(scheduled_no) else None
 
     def scheduled_repayments(self, customer_id: str) -> Sequence[m.ScheduledRepaymentRow]:
         row = m.ScheduledRepaymentRow
@@ -273,6 +304,8 @@ class LoanRepository:
 
     def holds(self, contract_no: str, instalment: int) -> Sequence[m.AccrualHoldRow]:
         row = m.AccrualHoldRow
+        if not (_is_number(contract_no) and _is_instalment(instalment)):
+            return []
         query = select(row).where(row.contract_no == contract_no, row.instalment == instalment)
         return self.session.scalars(query.order_by(row.held_on, row.id)).all()
 

@@ -11,9 +11,12 @@ from fractions import Fraction
 from typing import Literal
 
 from bot.core.money import Fen, round_half_up
+from bot.loans.errors import InvalidAmount, InvalidTerms
 
-Method = Literal["by_day", "equal_instalments", "interest_only", "fee_per_period"]
-"""KD, YD (等额本息), XW (先息后本), FQ (interest-free or with a fee per period)."""
+Method = Literal["by_day", "equal_instalments", "equal_principal", "interest_only", "fee_per_period"]
+"""By the day (KD), 等额本息 (YD), 等额本金, 先息后本 (XW), interest-free or with a fee per period (FQ)."""
+MAX_MONTHS = 36
+MAX_DAYS = 365
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,18 @@ def equal_instalments(principal: Fen, annual_rate: Decimal, periods: Sequence[Pe
     return tuple(plan)
 
 
+def equal_principal(principal: Fen, annual_rate: Decimal, periods: Sequence[Period]) -> tuple[PlannedInstalment, ...]:
+    """等额本金: principal / n rounded half up, the last takes the rest; each month's interest is on what is left."""
+    rate = Fraction(annual_rate) / 12
+    plan: list[PlannedInstalment] = []
+    remaining = principal
+    for period, part in zip(periods, _equal_parts(principal, len(periods)), strict=True):
+        interest = round_half_up(remaining * rate)
+        plan.append(PlannedInstalment(period.number, period.starts_on, period.due_on, part, interest, 0))
+        remaining -= part
+    return tuple(plan)
+
+
 def interest_only(principal: Fen, annual_rate: Decimal, periods: Sequence[Period]) -> tuple[PlannedInstalment, ...]:
     """XW, 先息后本: a twelfth of the annual interest each month, the principal with the last instalment."""
     interest = round_half_up(principal * Fraction(annual_rate) / 12)
@@ -93,27 +108,42 @@ def interest_only(principal: Fen, annual_rate: Decimal, periods: Sequence[Period
 
 def fee_per_period(principal: Fen, fee_rate: Decimal, periods: Sequence[Period]) -> tuple[PlannedInstalment, ...]:
     """FQ: principal / n rounded half up, the last instalment takes the rest; each period's fee is on the original principal."""
-    count = len(periods)
-    share = round_half_up(Fraction(principal, count))
     fee = round_half_up(principal * Fraction(fee_rate))
-    plan: list[PlannedInstalment] = []
-    remaining = principal
-    for period in periods:
-        part = remaining if period.number == count else min(share, remaining)
-        plan.append(PlannedInstalment(period.number, period.starts_on, period.due_on, part, 0, fee))
-        remaining -= part
-    return tuple(plan)
+    return tuple(
+        PlannedInstalment(period.number, period.starts_on, period.due_on, part, 0, fee)
+        for period, part in zip(periods, _equal_parts(principal, len(periods)), strict=True)
+    )
+
+
+def _equal_parts(principal: Fen, count: int) -> list[Fen]:
+    """``count`` parts of principal / count rounded half up; the last absorbs the rest. Parts of very small sums may be 0."""
+    share = round_half_up(Fraction(principal, count))
+    parts: list[Fen] = []
+    for _ in range(count - 1):
+        parts.append(min(share, principal))
+        principal -= parts[-1]
+    return [*parts, principal]
 
 
 def make_plan(
     method: Method, principal: Fen, rate: Decimal, drawn_on: date, term: int, due_day: int | None = None
 ) -> tuple[PlannedInstalment, ...]:
-    """The plan of a new contract. ``term`` is in days for ``by_day``, else in months; ``rate`` is the method's own rate."""
+    """The plan of a new contract. ``term`` is in days for ``by_day``, else in months; ``rate`` is the method's own rate.
+
+    Raises ``InvalidAmount`` (principal below 1 分), ``InvalidTerms`` (a term outside 1–36 months or 1–365 days, a negative rate).
+    """
+    longest = MAX_DAYS if method == "by_day" else MAX_MONTHS
+    if principal < 1:
+        raise InvalidAmount(f"principal {principal} is below 1")
+    if not 1 <= term <= longest or rate < 0:
+        raise InvalidTerms(f"{method}: term {term} is not 1…{longest}, or rate {rate} is negative")
     if method == "by_day":
         return by_day(principal, rate, drawn_on, term)
     periods = monthly_periods(drawn_on, term, due_day)
     if method == "equal_instalments":
         return equal_instalments(principal, rate, periods)
+    if method == "equal_principal":
+        return equal_principal(principal, rate, periods)
     if method == "interest_only":
         return interest_only(principal, rate, periods)
     return fee_per_period(principal, rate, periods)

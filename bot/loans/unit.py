@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -11,9 +11,18 @@ from sqlalchemy.orm import Session
 from bot.core.clock import Clock
 from bot.core.errors import InvalidInput
 from bot.core.money import Fen
-from bot.loans.errors import ContractNotFound, ContractSettled, CustomerNotFound, IdempotencyConflict, InvalidAmount
+from bot.loans.errors import (
+    ContractNotFound,
+    ContractSettled,
+    CustomerNotFound,
+    IdempotencyConflict,
+    InstalmentNotFound,
+    InvalidAmount,
+    InvalidChoice,
+    InvalidText,
+)
 from bot.loans.ledger import Ledger
-from bot.loans.models import ContractRow, CustomerRow, IdempotencyKeyRow
+from bot.loans.models import ContractRow, CustomerRow, IdempotencyKeyRow, InstalmentRow
 from bot.loans.position import Book
 from bot.loans.repository import LoanRepository
 
@@ -22,10 +31,22 @@ MAX_AMOUNT: Fen = 1_000_000_000_00
 MAX_KEY_CHARS = 200
 
 
-def check_amount(amount: Fen) -> None:
-    """Raises ``InvalidAmount`` unless 0 < ``amount`` ≤ ``MAX_AMOUNT``."""
-    if not 0 < amount <= MAX_AMOUNT:
-        raise InvalidAmount(f"amount {amount} is not between 1 and {MAX_AMOUNT}", maximum=MAX_AMOUNT)
+def check_amount(amount: Fen, least: Fen = 1) -> None:
+    """Raises ``InvalidAmount`` unless it is a whole number of 分 (no truth value, no text) from ``least`` to ``MAX_AMOUNT``."""
+    if type(amount) is not int or not least <= amount <= MAX_AMOUNT:
+        raise InvalidAmount(f"amount {amount!r} is not a whole number between {least} and {MAX_AMOUNT}", maximum=MAX_AMOUNT)
+
+
+def check_text(field: str, text: str, longest: int) -> None:
+    """Raises ``InvalidText`` unless ``text`` has 1 to ``longest`` printable characters."""
+    if not isinstance(text, str) or not text.strip() or len(text) > longest or not text.isprintable():
+        raise InvalidText(f"{field} has 1 to {longest} printable characters", field=field, longest=longest)
+
+
+def check_choice(field: str, value: str, allowed: Collection[str]) -> None:
+    """Raises ``InvalidChoice`` unless ``value`` is one of ``allowed``."""
+    if value not in allowed:
+        raise InvalidChoice(f"{field} {value!r} is not one of {', '.join(allowed)}", field=field, allowed=list(allowed))
 
 
 class Unit:
@@ -68,6 +89,13 @@ class Unit:
             raise ContractNotFound(f"no contract {contract_no}", contract_no=contract_no)
         return row
 
+    def instalment(self, contract_no: str, number: int) -> InstalmentRow:
+        """Raises ``InstalmentNotFound``."""
+        row = self.repository.instalment(contract_no, number)
+        if row is None:
+            raise InstalmentNotFound(f"{contract_no} has no instalment {number}", contract_no=contract_no)
+        return row
+
     def open_books(self, customer_id: str, contract_nos: Sequence[str] | None = None) -> list[Book]:
         """The books of the customer's open contracts, or of those named.
 
@@ -94,8 +122,8 @@ class Unit:
 
         Raises ``IdempotencyConflict`` when the key was used for something else, ``InvalidInput`` for an empty or overlong key.
         """
-        if not 0 < len(key) <= MAX_KEY_CHARS:
-            raise InvalidInput(f"an idempotency key has 1 to {MAX_KEY_CHARS} characters")
+        if not isinstance(key, str) or not 0 < len(key) <= MAX_KEY_CHARS or not key.isprintable():
+            raise InvalidInput(f"an idempotency key has 1 to {MAX_KEY_CHARS} printable characters")
         row = self.repository.idempotency_key(key)
         if row is None:
             return None

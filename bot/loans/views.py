@@ -9,6 +9,7 @@ from typing import cast
 from bot.loans import models as m
 from bot.loans import port as p
 from bot.loans.codes import side_of
+from bot.loans.cost import plan_cost
 from bot.loans.position import CASH_LOANS, Book, Position
 
 STUCK_AFTER = timedelta(days=1)
@@ -52,9 +53,10 @@ def contract(row: m.ContractRow, product: m.ProductRow, book: Book, stand: Seque
         drawn_on=row.drawn_on,
         periods=row.periods,
         daily_rate=rate if product.method == "by_day" else None,
-        annual_rate=rate if product.method in {"equal_instalments", "interest_only"} else None,
+        annual_rate=rate if product.method not in {"by_day", "fee_per_period"} else None,
         period_fee_rate=rate if product.method == "fee_per_period" else None,
         penalty_daily_rate=format(row.penalty_daily_rate, "f"),
+        annual_cost=format(plan_cost(book.plan, by_day=book.daily_rate is not None).normalize(), "f"),
         status="overdue" if "overdue" in statuses else "open" if "open" in statuses else "settled",
         settled_on=row.settled_on,
         instalments=items,

@@ -10,13 +10,13 @@ import pytest
 from alembic import command
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
-from sqlalchemy.exc import StatementError
+from sqlalchemy import func, inspect, select, text
+from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.orm import Session
 
 from bot.core.clock import SHANGHAI, FixedClock
 from bot.core.database import Database
-from bot.loans.models import CustomerRow, ProductRow
+from bot.loans.models import ContractRow, CustomerRow, LedgerEntryRow, ProductRow
 from bot.migrations.run import alembic_config, upgrade
 
 
@@ -102,3 +102,23 @@ def test_the_schema_can_be_taken_down_and_built_again(each_database: Database) -
 def test_a_percent_sign_in_the_address_is_no_obstacle(tmp_path: Path) -> None:
     upgrade(f"sqlite:///{tmp_path}/a%b.db")
     assert (tmp_path / "a%b.db").exists()
+
+
+def test_a_table_built_anew_keeps_the_rows_that_point_at_it(seeded: Database) -> None:
+    """SQLite changes a constraint by copying the table; contracts point at products, and stay."""
+    url = seeded.engine.url.render_as_string(hide_password=False)
+
+    def counted() -> list[int | None]:
+        rows = (ProductRow, ContractRow, LedgerEntryRow)
+        with seeded.transaction() as session:
+            return [session.scalar(select(func.count()).select_from(row)) for row in rows]
+
+    before = counted()
+    assert all(before)
+    command.downgrade(alembic_config(url), "0004_office_hours")
+    upgrade(url)
+    assert counted() == before
+    with seeded.transaction() as session:
+        assert session.execute(text("PRAGMA foreign_key_check")).all() == []
+        with pytest.raises(DBAPIError, match="append-only"):
+            session.execute(text("DELETE FROM ledger_transactions"))

@@ -45,7 +45,7 @@ class Part:
 
 
 def plan(product: str, principal: int, rate: str, drawn_on: date, term: int) -> list[Part]:
-    """The parts as planned."""
+    """The parts as planned; ``EP`` stands for 等额本金, which no product of the demo has."""
     if product == "KD":
         due = drawn_on + timedelta(days=term)
         return [Part(drawn_on, due, principal, Fraction(rate) * principal * term, 0)]
@@ -59,6 +59,9 @@ def plan(product: str, principal: int, rate: str, drawn_on: date, term: int) -> 
         if product == "YD":
             interest = nearest(left * Fraction(rate) / 12)
             share, fee = (left if last else payment - interest), 0
+        elif product == "EP":
+            interest = nearest(left * Fraction(rate) / 12)
+            share, fee = (left if last else nearest(Fraction(principal, term))), 0
         elif product == "XW":
             interest, share, fee = nearest(principal * Fraction(rate) / 12), (principal if last else 0), 0
         else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,8 @@ import yaml
 
 from bot.core.settings import ROOT
 from bot.loans.catalogue import Catalogue
-from bot.loans.cost import annual_cost_by_day, annual_cost_monthly, monthly_irr
 from bot.loans.errors import CatalogueRefused, ProductNotFound
-from bot.loans.schedule import PlannedInstalment, make_plan
 
-DAY = date(2026, 1, 1)
 FILE = ROOT / "data" / "catalogue" / "products.yml"
 
 
@@ -98,26 +94,19 @@ def test_a_product_listed_twice_is_refused(raw: dict[str, Any]) -> None:
         Catalogue.parse(raw)
 
 
-def test_the_cost_of_equal_instalments_is_their_rate() -> None:
-    # at 1 % a month the flows of a rounded plan return 1 % a month: 1.01^12 − 1 = 12.6825 %
-    plan = make_plan("equal_instalments", 100_000_000, Decimal("0.12"), DAY, 12)
-    assert abs(annual_cost_monthly(100_000_000, plan) - Decimal("0.126825030")) < Decimal("1e-7")
+def test_equal_principal_may_be_a_products_method_and_is_checked_like_the_others(raw: dict[str, Any]) -> None:
+    raw["products"][1]["method"] = "equal_principal"
+    assert Catalogue.parse(raw).product("YD").all_in_cost < Decimal("0.1957")
+    raw["products"][1]["max_rate"] = "0.22"
+    with pytest.raises(CatalogueRefused, match=r"YD.*all-in annual cost 24\.36 %"):
+        Catalogue.parse(raw)
 
 
-def test_the_cost_of_one_payment_after_a_month_is_its_interest() -> None:
-    assert abs(monthly_irr(1000, [1020]) - Decimal("0.02")) < Decimal("1e-20")
-    assert monthly_irr(1000, [500, 500]) < Decimal("1e-20")
-
-
-def test_repayments_below_the_principal_have_no_cost() -> None:
-    with pytest.raises(ValueError, match="below the principal"):
-        monthly_irr(1000, [999])
-    with pytest.raises(ValueError, match="below the principal"):
-        annual_cost_monthly(1000, [PlannedInstalment(1, DAY, DAY, 999, 0, 0)])
-
-
-def test_a_whole_year_by_the_day_costs_the_simple_sum() -> None:
-    assert abs(annual_cost_by_day(Decimal("0.0004"), 365) - Decimal("0.146")) < Decimal("1e-20")
+@pytest.mark.parametrize(("place", "method"), [(0, "interest_only"), (1, "by_day")])
+def test_interest_by_the_day_belongs_to_one_product(raw: dict[str, Any], place: int, method: str) -> None:
+    raw["products"][place]["method"] = method
+    with pytest.raises(CatalogueRefused, match="by_day belongs to KD"):
+        Catalogue.parse(raw)
 
 
 def test_a_missing_file_is_not_hidden(tmp_path: Path) -> None:

@@ -73,8 +73,8 @@ def test_a_balance_can_be_read_as_of_a_past_day(world: World) -> None:
     world.clock.advance(days=10)
     world.payments.settle(world.loans.create_payment(CUSTOMER, 10000, key="p").payment_no)
     ledger = world.unit.ledger
-    assert ledger.balance("principal", on=date(2026, 8, 21)) == 0
-    assert ledger.balance("principal", on=date(2026, 8, 31)) == 60000
+    assert ledger.balance("principal", as_of=date(2026, 8, 21)) == 0
+    assert ledger.balance("principal", as_of=date(2026, 8, 31)) == 60000
     assert ledger.balance("principal", customer_id=CUSTOMER) == 50000
     assert ledger.balance("bank") == -50000
     assert ledger.balance("principal", customer_id="C404") == 0
@@ -85,7 +85,7 @@ def test_a_balance_can_be_read_as_of_a_past_day(world: World) -> None:
     [
         ("UPDATE instalments SET paid_principal = paid_principal + 1 WHERE number = 2", "#2 principal"),
         ("UPDATE instalments SET waived_penalty = waived_penalty + 1 WHERE number = 1", "#1 waived"),
-        ("UPDATE payments SET applied = applied - 1", "unapplied"),
+        ("UPDATE payments SET applied = applied - 1", "P-.* applied: stored 9, ledger 10"),
     ],
 )
 def test_a_stored_balance_that_was_tampered_with_is_named(filled: World, statement: str, named: str) -> None:
@@ -103,5 +103,5 @@ def test_a_refund_that_the_ledger_does_not_know_is_named(filled: World) -> None:
             "VALUES ('RF-1', 'C9001', 5, 'penalty', 'pending', '2026-08-22 00:00:00')"
         )
     )
-    with pytest.raises(LedgerMismatch, match="refunds pending 5"):
+    with pytest.raises(LedgerMismatch, match="C9001 refunds pending: stored 5, ledger 0"):
         filled.check()

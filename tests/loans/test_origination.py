@@ -15,13 +15,16 @@ from bot.loans.catalogue import Catalogue
 from bot.loans.errors import (
     ApplicationDecided,
     ApplicationNotFound,
+    AuthorisationRevoked,
     ContractNotFound,
+    CustomerExists,
     InstalmentNotFound,
     InsufficientLine,
     InvalidAmount,
     InvalidTerms,
     ProductNotFound,
 )
+from bot.loans.models import CustomerRow
 from bot.loans.origination import LoanTerms
 from bot.loans.port import InstalmentRef, may_retry_on
 from tests.loans.conftest import CUSTOMER, World, make_world
@@ -124,6 +127,30 @@ def test_a_contract_tells_the_rate_of_its_kind(world: World) -> None:
     }
 
 
+def test_a_contract_shows_its_annual_cost(world: World) -> None:
+    # 0.0004 × 30 days: 1.012^(365 / 30) − 1; 1.2 % and 1 % a month: 1.012^12 − 1 and 1.01^12 − 1; interest-free: nothing
+    for product, rate, term in (("KD", "0.0004", 30), ("YD", "0.144", 12), ("XW", "0.12", 6), ("FQ", "0", 6)):
+        world.draw(product, 1_000_000, rate, term)
+    costs = {contract.product: contract.annual_cost for contract in world.loans.contracts(CUSTOMER)}
+    assert costs["FQ"] == "0"
+    shown = {product: round(Decimal(cost), 4) for product, cost in costs.items()}
+    assert shown == {"KD": Decimal("0.1562"), "YD": Decimal("0.1539"), "XW": Decimal("0.1268"), "FQ": 0}
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        LoanTerms("KD", 1000, Decimal("0.0005"), 1, "x"),  # 0.5 分 of interest is rounded to 1: 0.1 % a day
+        LoanTerms("YD", 100_000, Decimal("0.18"), 3, "x", due_day=1),  # a month's interest for 10 days
+    ],
+)
+def test_a_contract_that_would_cost_more_than_24_percent_is_refused_with_the_figure(world: World, terms: LoanTerms) -> None:
+    with pytest.raises(InvalidTerms, match=r"annual cost \d+\.\d+% is more than 24%") as refused:
+        world.origination.draw_down(CUSTOMER, terms)
+    assert refused.value.details["annual_cost"] > Decimal("0.24")  # type: ignore[operator]
+    assert world.loans.contracts(CUSTOMER) == ()
+
+
 def test_a_new_mandate_ends_the_one_before(world: World) -> None:
     world.clock.advance(days=1)
     world.records.sign_mandate(CUSTOMER)
@@ -137,7 +164,7 @@ def test_a_new_mandate_ends_the_one_before(world: World) -> None:
 def test_nothing_is_queried_under_a_revoked_authorisation(world: World) -> None:
     authorisation = world.records.give_authorisation(CUSTOMER, "资金方")
     world.records.revoke_authorisation(authorisation)
-    with pytest.raises(ValueError, match="revoked"):
+    with pytest.raises(AuthorisationRevoked):
         world.records.note_inquiry(authorisation, "line_assessment")
 
 
@@ -172,7 +199,17 @@ def test_a_notice_belongs_to_an_existing_instalment(world: World) -> None:
         world.records.note_notice(InstalmentRef("FQ-404", 1), "overdue", "sms", "delivered")
 
 
-def test_the_schema_refuses_a_second_customer_with_the_same_phone(world: World) -> None:
-    with pytest.raises(IntegrityError):
+def test_a_second_customer_with_the_same_phone_is_refused(world: World) -> None:
+    with pytest.raises(CustomerExists):
         world.origination.register("C9002", "另一人", "13900009001", "测试银行", "0002")
+
+
+def test_the_schema_refuses_it_too(world: World) -> None:
+    first = world.unit.customer(CUSTOMER)
+    world.session.add(CustomerRow(
+        customer_id="C9002", name="另一人", phone=first.phone, bank_name="测试银行", card_tail="0002",
+        registered_at=world.clock.now(),
+    ))  # fmt: skip
+    with pytest.raises(IntegrityError):
+        world.session.flush()
     world.session.rollback()

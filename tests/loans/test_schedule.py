@@ -6,8 +6,32 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from bot.loans.schedule import by_day, equal_instalments, fee_per_period, interest_only, make_plan, month_day, monthly_periods
+from bot.loans.errors import InvalidAmount, InvalidTerms
+from bot.loans.schedule import (
+    Method,
+    by_day,
+    equal_instalments,
+    equal_principal,
+    fee_per_period,
+    interest_only,
+    make_plan,
+    month_day,
+    monthly_periods,
+)
+from tests.loans import oracle
+
+KINDS: dict[str, tuple[Method, str]] = {
+    "KD": ("by_day", "0.0005"),
+    "YD": ("equal_instalments", "0.18"),
+    "EP": ("equal_principal", "0.18"),
+    "XW": ("interest_only", "0.15"),
+    "FQ": ("fee_per_period", "0.0075"),
+    "FQ interest-free": ("fee_per_period", "0"),
+}
+"""What the oracle calls a kind, our method, and a rate."""
 
 
 def test_a_purchase_of_3848_yuan_in_12_parts_puts_the_rest_on_the_last() -> None:
@@ -46,6 +70,19 @@ def test_a_small_business_loan_pays_interest_monthly_and_principal_last() -> Non
     # 5000000 × 12 % / 12 = 50000 a month
     plan = interest_only(5000000, Decimal("0.12"), monthly_periods(date(2026, 1, 15), 3))
     assert [(item.principal, item.interest) for item in plan] == [(0, 50000), (0, 50000), (5000000, 50000)]
+
+
+def test_equal_principal_of_12000_yuan_at_14_4_percent() -> None:
+    # 1200000 / 12 = 100000 a month; interest 1.2 % of 1200000, 1100000, 1000000, … 100000: 14400, 13200, 12000, … 1200
+    plan = equal_principal(1200000, Decimal("0.144"), monthly_periods(date(2026, 3, 28), 12))
+    assert [item.principal for item in plan] == [100000] * 12
+    assert [item.interest for item in plan] == [14400 - 1200 * paid for paid in range(12)]
+
+
+def test_equal_principal_puts_the_rest_on_the_last() -> None:
+    # 1000 / 3 = 333.33 → 333, 333, 334; interest 1 % of 1000, 667, 334: 10, 6.67 → 7, 3.34 → 3
+    plan = equal_principal(1000, Decimal("0.12"), monthly_periods(date(2026, 1, 31), 3))
+    assert [(item.principal, item.interest) for item in plan] == [(333, 10), (333, 7), (334, 3)]
 
 
 def test_a_loan_by_the_day_is_due_in_one_sum() -> None:
@@ -91,10 +128,62 @@ def test_months_beyond_the_year_roll_over(year: int, month: int, day: int, expec
     assert month_day(year, month, day) == expected
 
 
-@pytest.mark.parametrize("method", ["equal_instalments", "interest_only", "fee_per_period"])
-@pytest.mark.parametrize("term", [1, 2, 3, 11, 36])
-def test_the_principal_parts_always_sum_to_the_principal(method: str, term: int) -> None:
-    plan = make_plan(method, 999983, Decimal("0.0071"), date(2026, 1, 31), term)  # type: ignore[arg-type]
-    assert sum(item.principal for item in plan) == 999983
+@settings(max_examples=300, deadline=None)
+@given(
+    kind=st.sampled_from(sorted(KINDS)),
+    principal=st.integers(1_000, 100_000_000),
+    share=st.integers(1, 100),
+    drawn_on=st.dates(date(2024, 1, 1), date(2032, 12, 31)),
+    term=st.integers(1, 36),
+)
+def test_every_kind_agrees_with_the_calculation_from_the_product_text(
+    kind: str, principal: int, share: int, drawn_on: date, term: int
+) -> None:
+    method, highest = KINDS[kind]
+    rate = Decimal(highest) * share / 100
+    plan = make_plan(method, principal, rate, drawn_on, term)
+    expected = oracle.plan(kind[:2], principal, str(rate), drawn_on, term)
+    assert [(item.starts_on, item.due_on, item.principal, item.interest, item.fee) for item in plan] == [
+        (part.starts_on, part.due_on, part.principal, oracle.nearest(part.interest), part.fee) for part in expected
+    ]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    kind=st.sampled_from(sorted(KINDS)),
+    principal=st.integers(1, 10**11),
+    drawn_on=st.dates(date(2024, 1, 1), date(2032, 12, 31)),
+    term=st.integers(1, 36),
+    due_day=st.none() | st.integers(1, 31),
+)
+def test_the_parts_sum_to_the_principal_and_the_periods_follow_each_other(
+    kind: str, principal: int, drawn_on: date, term: int, due_day: int | None
+) -> None:
+    method, rate = KINDS[kind]
+    plan = make_plan(method, principal, Decimal(rate), drawn_on, term, due_day)
+    assert sum(item.principal for item in plan) == principal
     assert all(item.principal >= 0 and item.interest >= 0 and item.fee >= 0 for item in plan)
-    assert [item.number for item in plan] == list(range(1, term + 1))
+    assert [item.number for item in plan] == list(range(1, len(plan) + 1))
+    assert [item.starts_on for item in plan] == [drawn_on, *(item.due_on for item in plan[:-1])]
+    assert all(item.starts_on < item.due_on for item in plan)
+
+
+@pytest.mark.parametrize("method", [method for method, _ in KINDS.values()])
+@pytest.mark.parametrize("term", [-1, 0, 366, 10**18])
+def test_a_term_that_no_plan_may_have_is_refused(method: Method, term: int) -> None:
+    with pytest.raises(InvalidTerms):
+        make_plan(method, 1000, Decimal("0.001"), date(2026, 1, 1), term)
+
+
+@pytest.mark.parametrize("method", ["equal_instalments", "equal_principal", "interest_only", "fee_per_period"])
+def test_no_plan_by_the_month_is_longer_than_36(method: Method) -> None:
+    assert len(make_plan(method, 1000, Decimal(0), date(2026, 1, 1), 36)) == 36
+    with pytest.raises(InvalidTerms):
+        make_plan(method, 1000, Decimal(0), date(2026, 1, 1), 37)
+
+
+def test_a_plan_needs_a_principal_and_a_rate_that_is_not_negative() -> None:
+    with pytest.raises(InvalidAmount):
+        make_plan("by_day", 0, Decimal(0), date(2026, 1, 1), 30)
+    with pytest.raises(InvalidTerms):
+        make_plan("by_day", 1000, Decimal("-0.0001"), date(2026, 1, 1), 30)
