@@ -26,7 +26,7 @@ from bot.loans.port import Component
 Account = Literal[
     "bank", "principal", "interest_income", "fee_income", "penalty_income", "waiver_expense", "unapplied", "refund_payable"
 ]
-Kind = Literal["drawdown", "receipt", "allocation", "waiver", "refund_owed", "refund_paid"]
+Kind = Literal["drawdown", "receipt", "allocation", "waiver", "refund_owed", "refund_paid", "reversal"]
 ACCOUNTS: tuple[Account, ...] = get_args(Account)
 ACCOUNT_OF: dict[Component, Account] = {
     "principal": "principal",
@@ -55,12 +55,20 @@ class Ledger:
         self.clock = clock
 
     def post(
-        self, kind: Kind, customer_id: str, entries: Iterable[Entry], *, value_on: date, payment_no: str | None = None
+        self,
+        kind: Kind,
+        customer_id: str,
+        entries: Iterable[Entry],
+        *,
+        value_on: date,
+        payment_no: str | None = None,
+        reverses: int | None = None,
     ) -> None:
-        """Appends one transaction. An amount below 1 分 violates a check constraint and rolls the unit of work back."""
+        """Appends one transaction; ``reverses`` names the one it takes back, at most once each. An amount below 1 分 violates a check constraint and rolls the unit of work back."""
         head = LedgerTransactionRow(
-            kind=kind, customer_id=customer_id, value_on=value_on, posted_at=self.clock.now(), payment_no=payment_no
-        )
+            kind=kind, customer_id=customer_id, value_on=value_on, posted_at=self.clock.now(), payment_no=payment_no,
+            reverses=reverses,
+        )  # fmt: skip
         self.session.add(head)
         self.session.flush()
         values = [
@@ -93,7 +101,8 @@ class Ledger:
         total = sum(self.balance(account) for account in ACCOUNTS)
         if total:
             wrong.append(f"accounts sum to {total}")
-        owed_back = sum(self.session.scalars(select(RefundRow.amount).where(RefundRow.status == "pending")))
+        pending = select(RefundRow.amount).where(RefundRow.status == "pending", RefundRow.cancelled_at.is_(None))
+        owed_back = sum(self.session.scalars(pending))
         if owed_back != -self.balance("refund_payable"):
             wrong.append(f"refunds pending {owed_back}, refund_payable {-self.balance('refund_payable')}")
         if wrong:
@@ -152,10 +161,12 @@ class Ledger:
         derived = {number: int(amount) for number, amount in self.session.execute(query)}
         wrong: list[str] = []
         for row in self.session.scalars(select(PaymentRow)):
-            held = row.amount - row.applied - row.refunded
+            # What a returned payment could not take back (a refund already paid) stays a claim: a debit balance in `unapplied`.
+            received = 0 if row.status == "returned" else row.amount
+            held = received - row.applied - row.refunded
             in_ledger = derived.get(row.payment_no)
             if in_ledger is None and row.status != "settled":
                 continue
-            if in_ledger != held:
+            if (in_ledger or 0) != held:
                 wrong.append(f"{row.payment_no} unapplied: stored {held}, ledger {in_ledger}")
         return wrong
