@@ -1,10 +1,10 @@
 """Errors of the loan books; the codes are stable.
 
 NotFound (404)       CustomerNotFound, ContractNotFound, InstalmentNotFound, ApplicationNotFound, PaymentNotFound,
-                     ScheduledNotFound, ReceiptNotFound, ProductNotFound
+                     ScheduledNotFound, ReceiptNotFound, ProductNotFound, IncidentNotFound
 InvalidInput (400)   InvalidAmount, InvalidDate, AmountExceedsOwed, InvalidTerms
 Conflict (409)       ContractSettled, NothingOwed, PaymentInProgress, PaymentResolved, NotSchedulable, NotCancellable,
-                     ApplicationDecided, NoHold, InsufficientLine, IdempotencyConflict
+                     ApplicationDecided, NoHold, InsufficientLine, IdempotencyConflict, ContactRefused, NotReported
 CareError (500)      CatalogueRefused, LedgerMismatch
 """
 
@@ -43,6 +43,10 @@ class ReceiptNotFound(NotFound):
 
 class ProductNotFound(NotFound):
     code = "product_not_found"
+
+
+class IncidentNotFound(NotFound):
+    code = "incident_not_found"
 
 
 class InvalidAmount(InvalidInput):
@@ -107,6 +111,18 @@ class InsufficientLine(Conflict):
     """The credit line does not cover the drawdown."""
 
     code = "insufficient_line"
+
+
+class ContactRefused(Conflict):
+    """A dunning contact that the contact rules or a hold forbid; ``details.reason`` says which."""
+
+    code = "contact_refused"
+
+
+class NotReported(Conflict):
+    """The credit bureau was never told of this instalment."""
+
+    code = "not_reported"
 
 
 class IdempotencyConflict(Conflict):

@@ -64,7 +64,10 @@ class Ledger:
         payment_no: str | None = None,
         reverses: int | None = None,
     ) -> None:
-        """Appends one transaction; ``reverses`` names the one it takes back, at most once each. An amount below 1 分 violates a check constraint and rolls the unit of work back."""
+        """Appends one transaction; ``reverses`` names the one it takes back, at most once each.
+
+        An amount below 1 分 violates a check constraint and rolls the unit of work back.
+        """
         head = LedgerTransactionRow(
             kind=kind, customer_id=customer_id, value_on=value_on, posted_at=self.clock.now(), payment_no=payment_no,
             reverses=reverses,

@@ -323,6 +323,7 @@ class IncidentRow(Base):
     confirmed_by: Mapped[str | None] = mapped_column(String(32))
     bank_name: Mapped[str | None] = mapped_column(String(80))
     summary: Mapped[str] = mapped_column(Text)
+    detected: Mapped[bool] = mapped_column(default=False)
 
 
 class NoticeRow(Base):

@@ -135,6 +135,7 @@ def upgrade() -> None:
     create_orders()
     create_history()
     op.add_column("refunds", sa.Column("cancelled_at", Instant(), nullable=True))
+    op.add_column("incidents", sa.Column("detected", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("notices", sa.Column("notice_key", sa.String(length=120), nullable=True))
     op.create_index("uq_notices_notice_key", "notices", ["notice_key"], unique=True)
     for table in APPEND_ONLY:
@@ -144,6 +145,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index("uq_notices_notice_key", "notices")
     op.drop_column("notices", "notice_key")
+    op.drop_column("incidents", "detected")
     op.drop_column("refunds", "cancelled_at")
     for table in ("penalty_accruals", "overdue_flags", "channel_events", "channel_orders"):
         op.drop_table(table)
