@@ -16,7 +16,7 @@ APP := .venv-app/bin/python
 EVAL ?=
 FILE ?=
 
-.PHONY: help run test setup web train encoder eval worth import bench-nlu ledger-check lint types test-unit test-nlu test-dialogue test-processes test-browser lock clean screenshots
+.PHONY: help run test setup web train encoder eval worth import bench-nlu record-quality ledger-check lint types test-unit test-nlu test-dialogue test-processes test-browser lock clean screenshots
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'

@@ -1,4 +1,4 @@
-"""``make run``: database, demo data and the three processes; prints the address when a message can be answered."""
+"""``make run``: database, demo data and the processes; prints the address when a message can be answered."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DEMO_PEOPLE = "郭海 C1001, 李婷 C1002, 王强 C1003, 赵敏 C1004, 陈磊 C1
 
 
 def commands(settings: Settings, model: Path) -> list[Command]:
-    """The three processes. Rasa listens on loopback only and has its HTTP API switched off."""
+    """Rasa (on loopback only, its HTTP API off), the action server, the app and, in the demo, the loan worker."""
     rasa = [
         *(str(ROOT / ".venv-nlu/bin/python"), "-W", "ignore", "-m", "rasa", "run", "--model", str(model)),
         *("--interface", "127.0.0.1", "--port", str(settings.rasa_port)),
@@ -53,11 +53,15 @@ def commands(settings: Settings, model: Path) -> list[Command]:
         "CUDA_VISIBLE_DEVICES": "",
         "OMP_NUM_THREADS": "1",
     }
-    return [
+    found = [
         Command("rasa", rasa, rasa_env, quiet=lambda line: any(word in line for word in NOISE)),
         Command("actions", [sys.executable, "-W", "ignore", "-m", "actions"]),
         Command("app", app),
     ]
+    if settings.demo or settings.payment_channel != Settings.model_fields["payment_channel"].default:
+        # Without a real payment channel there is nothing that a worker outside the demo could do.
+        found.append(Command("loans", [sys.executable, "-W", "ignore", "-m", "bot.loans.worker"]))
+    return found
 
 
 def prepare(settings: Settings) -> None:

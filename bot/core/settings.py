@@ -38,6 +38,18 @@ class Settings(BaseSettings):
     rasa_timeout_seconds: float = 5.0
     actions_timeout_seconds: float = 4.0
 
+    payment_channel: str = Field(
+        default="bot.loans.servicing.simulated:payment_channel",
+        description="module:function that makes the worker's PaymentChannel from (settings, clock); the default, a simulated "
+        "bank, refuses to work outside the demo",
+    )
+    notice_sender: str = Field(
+        default="bot.loans.servicing.simulated:notice_sender",
+        description="module:function that makes the worker's NoticeSender from (settings, clock)",
+    )
+    simulated_bank_seconds: int = Field(default=180, description="how long the demo's bank leaves a repayment in processing")
+    worker_seconds: float = Field(default=15.0, description="pause between two rounds of the loan worker")
+
     token_minutes: int = 120
     otp_minutes: int = 5
     otp_tries: int = 3

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Integer, SQLColumnExpression, Subquery, and_, case, cast, func, literal, or_, select
+from sqlalchemy import ColumnElement, Integer, SQLColumnExpression, Subquery, and_, case, cast, exists, func, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from bot.core.money import Fen
@@ -169,11 +169,22 @@ def _instalment_sums(after: str, last: str) -> Subquery:
 
 
 def _wrong_payments(session: Session, after: str, last: str) -> Iterator[Disagreement]:
-    """Payments whose use is not what was posted; each names the contract it was meant for, if it was meant for one."""
+    """Payments whose use is not what was posted; each names the contract it was meant for, if it was meant for one.
+
+    Received is the whole amount of a settled payment and of a scheduled one that was taken; of any other, a returned one too, it
+    is nothing: what a return could not take back (a refund already paid) stands as a debit balance in ``unapplied``.
+    """
     row, sums = m.PaymentRow, _payment_sums(after, last)
     applied, refunded, held = (func.coalesce(sums.c[name], 0) for name in ("applied", "refunded", "held"))
     received = applied + refunded + held
-    expected = case((row.status == "settled", row.amount), (row.status == "failed", 0), else_=received)
+    taken = exists().where(m.ScheduledRepaymentRow.payment_no == row.payment_no, m.ScheduledRepaymentRow.status == "taken")
+    expected = case((or_(row.status == "settled", and_(row.status == "processing", taken)), row.amount), else_=0)
+    promised = (
+        select(func.coalesce(func.sum(m.RefundRow.amount), 0))
+        .where(m.RefundRow.payment_no == row.payment_no, m.RefundRow.cancelled_at.is_(None))
+        .correlate(row)
+        .scalar_subquery()
+    )
     contract_no = (
         select(func.min(m.PaymentTargetRow.contract_no))
         .where(m.PaymentTargetRow.payment_no == row.payment_no)
@@ -181,14 +192,15 @@ def _wrong_payments(session: Session, after: str, last: str) -> Iterator[Disagre
         .scalar_subquery()
     )
     query = (
-        select(row.payment_no, contract_no, row.applied, applied, row.refunded, refunded, expected, received)
+        select(row.payment_no, contract_no, row.applied, applied, row.refunded, refunded, expected, received, promised, refunded)
         .outerjoin(sums, sums.c.payment_no == row.payment_no)
         .where(row.payment_no > after, row.payment_no <= last)
-        .where(or_(row.applied != applied, row.refunded != refunded, expected != received))
+        .where(or_(row.applied != applied, row.refunded != refunded, expected != received, promised != refunded))
         .order_by(row.payment_no)
     )
     for payment_no, contract, *amounts in session.execute(query):
-        for name, stored, derived in zip(("applied", "refunded", "received"), amounts[::2], amounts[1::2], strict=True):
+        names = ("applied", "refunded", "received", "refunds")
+        for name, stored, derived in zip(names, amounts[::2], amounts[1::2], strict=True):
             if stored != derived:
                 subject = f"{contract} {payment_no}" if contract else payment_no
                 yield Disagreement(contract, subject, name, int(stored), int(derived))
@@ -220,7 +232,7 @@ def _wrong_refunds(session: Session) -> Iterator[Disagreement]:
     entry, head, refund = m.LedgerEntryRow, m.LedgerTransactionRow, m.RefundRow
     promised = (
         select(refund.customer_id, refund.amount.label("stored"), literal(0).label("derived"))
-        .where(refund.status == "pending")
+        .where(refund.status == "pending", refund.cancelled_at.is_(None))
         .union_all(
             select(
                 head.customer_id,
@@ -238,8 +250,31 @@ def _wrong_refunds(session: Session) -> Iterator[Disagreement]:
         yield Disagreement(None, customer_id, "refunds pending", int(pending), int(owed))
 
 
+_Place = tuple[str, str, str | None, int | None]
+"""Debit account, credit account, contract, instalment."""
+
+
 def _wrong_reversals(session: Session) -> Iterator[Disagreement]:
-    """Reversals that do not undo their original exactly: what is left of the original is the difference."""
+    """Reversals that do not undo their original exactly: what is left of the original is the difference.
+
+    Only a returned payment may leave something: refunds that were paid out before (``_wrong_payments`` compares them), and
+    charges, up to what was given back to the borrower of the same charge.
+    """
+    given_back = _charges_given_back(session)
+    for original, left in sorted(_left_of_reversed(session).items()):
+        of_return = any(left.values()) and _is_of_returned_payment(session, original)
+        for (debit, credit, contract_no, instalment), amount in left.items():
+            may_be_left = 0
+            if of_return and amount > 0:
+                refund_owed = (debit, credit) == ("unapplied", "refund_payable")
+                may_be_left = amount if refund_owed else given_back.get((credit, contract_no, instalment), 0)
+            if not 0 <= amount <= may_be_left:
+                subject = f"{contract_no} #{instalment}" if contract_no else f"posting {original}"
+                yield Disagreement(contract_no, subject, f"reversal of posting {original}", may_be_left, amount)
+
+
+def _left_of_reversed(session: Session) -> dict[int, dict[_Place, Fen]]:
+    """Of each posting that was reversed: what its reversal did not undo (negative: undone too much)."""
     head, entry = m.LedgerTransactionRow, m.LedgerEntryRow
     of = func.coalesce(head.reverses, head.id)
     reversed_ones = select(head.reverses).where(head.reverses.is_not(None))
@@ -248,14 +283,27 @@ def _wrong_reversals(session: Session) -> Iterator[Disagreement]:
         of.label("of"), entry.debit, entry.credit, entry.contract_no, entry.instalment, (side * entry.amount).label("n")
     )
     forth = forth.join(head).where(or_(head.reverses.is_not(None), head.id.in_(reversed_ones)))
-    parts: dict[int, dict[tuple[str, str, str | None, int | None], Fen]] = {}
+    parts: dict[int, dict[_Place, Fen]] = {}
     for original, debit, credit, contract_no, instalment, amount in session.execute(forth):
         own = parts.setdefault(original, {})
         # A reversal's entry stands the other way round.
         key = (debit, credit, contract_no, instalment) if amount > 0 else (credit, debit, contract_no, instalment)
         own[key] = own.get(key, 0) + amount
-    for original, own in sorted(parts.items()):
-        for (_, _, contract_no, instalment), left in own.items():
-            if left:
-                subject = f"{contract_no} #{instalment}" if contract_no else f"posting {original}"
-                yield Disagreement(contract_no, subject, f"reversal of posting {original}", 0, left)
+    return parts
+
+
+def _is_of_returned_payment(session: Session, transaction_id: int) -> bool:
+    head, payment = m.LedgerTransactionRow, m.PaymentRow
+    query = select(payment.status).join(head, head.payment_no == payment.payment_no).where(head.id == transaction_id)
+    return session.scalar(query) == "returned"
+
+
+def _charges_given_back(session: Session) -> dict[tuple[str, str | None, int | None], Fen]:
+    """Per charge account and instalment: what was refunded to the borrower after it had been paid."""
+    entry = m.LedgerEntryRow
+    query = (
+        select(entry.debit, entry.contract_no, entry.instalment, func.sum(entry.amount))
+        .where(entry.credit == "refund_payable", entry.debit.in_(("interest_income", "fee_income", "penalty_income")))
+        .group_by(entry.debit, entry.contract_no, entry.instalment)
+    )
+    return {(account, contract_no, number): int(amount) for account, contract_no, number, amount in session.execute(query)}

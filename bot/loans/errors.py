@@ -1,11 +1,11 @@
 """Errors of the loan books; the codes are stable.
 
 NotFound (404)       CustomerNotFound, ContractNotFound, InstalmentNotFound, ApplicationNotFound, PaymentNotFound,
-                     ScheduledNotFound, ReceiptNotFound, ProductNotFound, PostingNotFound
+                     ScheduledNotFound, ReceiptNotFound, ProductNotFound, PostingNotFound, IncidentNotFound
 InvalidInput (400)   InvalidAmount, InvalidDate, AmountExceedsOwed, InvalidTerms, InvalidText, InvalidChoice
 Conflict (409)       ContractSettled, NothingOwed, PaymentInProgress, PaymentResolved, NotSchedulable, NotCancellable,
                      ApplicationDecided, NoHold, InsufficientLine, IdempotencyConflict, NotReversible, CustomerExists,
-                     ContractExists, AuthorisationRevoked
+                     ContractExists, AuthorisationRevoked, ContactRefused, NotReported
 CareError (500)      CatalogueRefused, LedgerMismatch
 """
 
@@ -44,6 +44,10 @@ class ReceiptNotFound(NotFound):
 
 class ProductNotFound(NotFound):
     code = "product_not_found"
+
+
+class IncidentNotFound(NotFound):
+    code = "incident_not_found"
 
 
 class InvalidAmount(InvalidInput):
@@ -136,6 +140,18 @@ class InsufficientLine(Conflict):
     """The credit line does not cover the drawdown."""
 
     code = "insufficient_line"
+
+
+class ContactRefused(Conflict):
+    """A dunning contact that the contact rules or a hold forbid; ``details.reason`` says which."""
+
+    code = "contact_refused"
+
+
+class NotReported(Conflict):
+    """The credit bureau was never told of this instalment."""
+
+    code = "not_reported"
 
 
 class IdempotencyConflict(Conflict):

@@ -8,7 +8,7 @@ balances by construction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Literal, cast, get_args
@@ -49,7 +49,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Reversed:
-    """What a reversal undid: ``undone`` are the entries of the original, as they were."""
+    """What a reversal undid: ``undone`` are the entries of the original, as they were, or the parts that could be undone."""
 
     reversal_id: int
     transaction_id: int
@@ -106,11 +106,14 @@ class Ledger:
         self.session.execute(insert(LedgerEntryRow), values)
         return head.id
 
-    def reverse(self, transaction_id: int, *, note: str, value_on: date | None = None) -> Reversed:
+    def reverse(
+        self, transaction_id: int, *, note: str, value_on: date | None = None, parts: Sequence[Entry] | None = None
+    ) -> Reversed:
         """Undoes a posting by another one that stands the other way round and names it; nothing that was written changes.
 
         The reversal counts from ``value_on``, by default from the day of what it undoes: a balance of any day since then is the
         corrected one, and ``known_at`` still shows what the books said before. The caller keeps the stored balances equal.
+        ``parts``: the entries with smaller amounts, where not all can be undone (``reversal.py`` says when); by default all.
         Raises ``PostingNotFound``, ``NotReversible`` (it was reversed already, or is a reversal itself).
         """
         head = self.session.get(LedgerTransactionRow, transaction_id) if 0 < transaction_id < 2**63 else None
@@ -118,8 +121,7 @@ class Ledger:
             raise PostingNotFound(f"no posting {transaction_id}")
         if head.kind == "reversal" or self._reversal_of(transaction_id) is not None:
             raise NotReversible(f"posting {transaction_id} is a reversal or was reversed already", kind=head.kind)
-        rows = self.session.scalars(select(LedgerEntryRow).where(LedgerEntryRow.transaction_id == transaction_id)).all()
-        undone = tuple(Entry(_account(r.debit), _account(r.credit), r.amount, r.contract_no, r.instalment) for r in rows)
+        undone = self.entries(transaction_id) if parts is None else tuple(parts)
         reversal_id = self.post(
             "reversal",
             head.customer_id,
@@ -130,6 +132,12 @@ class Ledger:
             note=note,
         )
         return Reversed(reversal_id, transaction_id, head.kind, head.payment_no, undone)
+
+    def entries(self, transaction_id: int) -> tuple[Entry, ...]:
+        """What a posting moved, in the order in which it was written."""
+        row = LedgerEntryRow
+        rows = self.session.scalars(select(row).where(row.transaction_id == transaction_id).order_by(row.id))
+        return tuple(Entry(_account(r.debit), _account(r.credit), r.amount, r.contract_no, r.instalment) for r in rows)
 
     def _reversal_of(self, transaction_id: int) -> int | None:
         head = LedgerTransactionRow

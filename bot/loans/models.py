@@ -331,6 +331,7 @@ class IncidentRow(Base):
     confirmed_by: Mapped[str | None] = mapped_column(String(32))
     bank_name: Mapped[str | None] = mapped_column(String(80))
     summary: Mapped[str] = mapped_column(Text)
+    detected: Mapped[bool] = mapped_column(default=False)
 
 
 class NoticeRow(Base):
@@ -342,6 +343,7 @@ class NoticeRow(Base):
         CheckConstraint("(delivery = 'delivered') = (delivered_at IS NOT NULL)", name="delivered_at"),
         instalment_ref(),
         Index("ix_notices_instalment", "contract_no", "instalment"),
+        Index("uq_notices_notice_key", "notice_key", unique=True),
     )
     id: Mapped[Serial]
     customer_id: Mapped[CustomerRef]
@@ -352,6 +354,7 @@ class NoticeRow(Base):
     sent_at: Mapped[datetime]
     delivery: Mapped[Code]
     delivered_at: Mapped[datetime | None]
+    notice_key: Mapped[str | None] = mapped_column(String(120))
 
 
 class CreditAuthorisationRow(Base):
@@ -389,6 +392,8 @@ class AccrualHoldRow(Base):
 
 
 class RefundRow(Base):
+    """Money to go back. ``cancelled_at``: the payment it came from was returned before the refund was paid."""
+
     __tablename__ = "refunds"
     __table_args__ = (
         at_least("amount", 1),
@@ -404,6 +409,7 @@ class RefundRow(Base):
     status: Mapped[Code]
     created_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]
+    cancelled_at: Mapped[datetime | None]
 
 
 class ReceiptRow(Base):

@@ -1,9 +1,11 @@
-"""Payments: created → processing → settled | failed. A payment counts from the day it was made, whenever the bank confirms it."""
+"""Payments: created → processing → settled | failed; settled → returned. A payment counts from the day it was made, whenever the
+bank confirms it. The orders to the bank and its answers go through ``servicing/orders.py``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Literal, cast
 
 from bot.core.money import Fen
 from bot.loans.allocation import allocate, claims
@@ -11,6 +13,8 @@ from bot.loans.errors import AmountExceedsOwed, NothingOwed, PaymentInProgress, 
 from bot.loans.models import PaymentRow, PaymentTargetRow
 from bot.loans.port import InstalmentRef, PaymentKind
 from bot.loans.posting import Posting
+from bot.loans.reversal import Reversal
+from bot.loans.servicing.models import ChannelOrderRow
 from bot.loans.unit import Unit, check_amount, check_text
 
 
@@ -44,16 +48,43 @@ class PaymentService:
         busy = unit.repository.processing_for(refs)
         if busy:
             raise PaymentInProgress("a payment for the same instalments is processing", payment_nos=busy)
-        payment = self.record(customer_id, amount, refs, kind="own")
+        payment = self.record(customer_id, amount, refs, kind="own", status="created")
+        self.order(payment)
         unit.remember(key, operation, parameters, payment.payment_no)
         return payment
 
+    def order(self, payment: PaymentRow, ref: InstalmentRef | None = None) -> ChannelOrderRow:
+        """The order that will carry ``payment`` to the bank; it is sent by ``servicing/driver.py``."""
+        row = ChannelOrderRow(
+            order_no=payment.payment_no,
+            kind=payment.kind,
+            customer_id=payment.customer_id,
+            amount=payment.amount,
+            contract_no=ref.contract_no if ref else None,
+            instalment=ref.instalment if ref else None,
+            status="created",
+            created_at=payment.created_at,
+            sent_times=0,
+        )
+        self.unit.session.add(row)
+        self.unit.session.flush()
+        return row
+
     def record(
-        self, customer_id: str, amount: Fen, refs: Sequence[InstalmentRef], *, kind: PaymentKind, number: str | None = None
+        self,
+        customer_id: str,
+        amount: Fen,
+        refs: Sequence[InstalmentRef],
+        *,
+        kind: PaymentKind,
+        number: str | None = None,
+        value_on: date | None = None,
+        status: Literal["created", "processing"] = "processing",
     ) -> PaymentRow:
         """Notes a payment that is already on its way, as another front end or the bank reports it.
 
-        Nothing is blocked here: the money has left, so it must be on record. ``number`` is given when the reporter has one.
+        Nothing is blocked here: the money has left, so it must be on record. ``number`` is given when the reporter has one,
+        ``value_on`` when the payment counts from an earlier day than today.
         Raises ``InvalidAmount``, ``CustomerNotFound``, ``ContractNotFound``, ``InstalmentNotFound``.
         """
         check_amount(amount)
@@ -67,9 +98,9 @@ class PaymentService:
             customer_id=customer_id,
             kind=kind,
             amount=amount,
-            status="processing",
+            status=status,
             created_at=unit.clock.now(),
-            value_on=unit.clock.today(),
+            value_on=value_on or unit.clock.today(),
             applied=0,
             refunded=0,
         )
@@ -101,6 +132,7 @@ class PaymentService:
         refs = self.unit.repository.targets([payment.payment_no]).get(payment.payment_no, [])
         left_over = self.posting.apply(payment, refs, value_on)
         payment.status, payment.resolved_at = "settled", self.unit.clock.now()
+        self._close_order(payment, "SUCCESS")
         if left_over and payment.kind != "auto_debit":
             self.posting.refund_left_over(payment, left_over, "left_over")
         self.unit.session.flush()
@@ -113,8 +145,51 @@ class PaymentService:
         self._must_be_open(payment)
         check_text("result_code", result_code, 32)
         payment.status, payment.result_code, payment.resolved_at = "failed", result_code, self.unit.clock.now()
+        self._close_order(payment, result_code)
         self.unit.session.flush()
         return payment
+
+    def give_back(self, payment_no: str, result_code: str) -> PaymentRow:
+        """The bank sent the money back: the postings are reversed as of today, so the days between cost the borrower nothing.
+
+        Repeating it changes nothing. Raises ``PaymentNotFound``, ``PaymentResolved`` (it failed: there is nothing to give back),
+        ``InvalidText``.
+        """
+        payment = self._locked(payment_no)
+        if payment.status == "returned":
+            return payment
+        if payment.status == "failed":
+            raise PaymentResolved(f"{payment_no} is failed", status=payment.status)
+        check_text("result_code", result_code, 32)
+        if payment.status in {"created", "processing"} and not self.unit.repository.live_postings(payment_no, "receipt"):
+            # The report of the settlement was lost or comes later: the books must not depend on the order of the reports.
+            self.settle(payment_no)
+        Reversal(self.unit).take_back(payment, f"returned: {result_code}")
+        now = self.unit.clock.now()
+        payment.status, payment.result_code = "returned", result_code
+        payment.resolved_at, payment.informed_at = now, None  # the borrower was told "paid": they must hear of this
+        self._close_order(payment, result_code)
+        self.unit.session.flush()
+        return payment
+
+    def money_after_failure(self, payment_no: str) -> PaymentRow:
+        """A payment that had failed was executed after all: the money is used as of the day the payment was made.
+
+        It gets a payment of its own (number + ``-L``), for the borrower was told of the failure and may have paid again; what is
+        not needed any more is refunded. Repeating it changes nothing. Raises ``PaymentNotFound``.
+        """
+        failed = self._locked(payment_no)
+        number = f"{payment_no}-L"
+        if self.unit.repository.payment(number) is None:
+            refs = self.unit.repository.targets([payment_no])[payment_no]
+            kind = cast(PaymentKind, failed.kind)
+            self.record(failed.customer_id, failed.amount, refs, kind=kind, number=number, value_on=failed.value_on)
+        return self.settle(number)
+
+    def _close_order(self, payment: PaymentRow, result_code: str) -> None:
+        order = self.unit.session.get(ChannelOrderRow, payment.payment_no.removesuffix("-L"))
+        if order is not None:
+            order.status, order.result_code = payment.status, result_code
 
     def mark_informed(self, payment_no: str) -> None:
         """The borrower was told how the payment ended (ends a system-caused period, product §3 b)."""

@@ -14,6 +14,7 @@ from bot.loans import models as m
 from bot.loans.port import AllocationLine, Component, InstalmentRef, ProductCode
 from bot.loans.position import Book, Hold, Posted
 from bot.loans.schedule import PlannedInstalment
+from bot.loans.servicing.models import ChannelOrderRow
 
 COMPONENT_ACCOUNTS: dict[str, Component] = {
     "principal": "principal",
@@ -116,10 +117,12 @@ class LoanRepository:
         known = _is_number(contract_no) and _is_instalment(number)
         return self.session.get(m.InstalmentRow, (contract_no, number)) if known else None
 
-    def unsettled_due_by(self, day: date) -> Sequence[m.InstalmentRow]:
-        """Unsettled instalments due on or before ``day``, oldest first."""
+    def unsettled_due_by(self, day: date, *, since: date | None = None) -> Sequence[m.InstalmentRow]:
+        """Unsettled instalments due on or before ``day``, and not before ``since``; oldest first."""
         row = m.InstalmentRow
         query = select(row).where(row.settled_on.is_(None), row.due_on <= day)
+        if since is not None:
+            query = query.where(row.due_on >= since)
         return self.session.scalars(query.order_by(row.due_on, row.contract_no, row.number)).all()
 
     def disbursements(self, customer_id: str) -> Sequence[tuple[m.DisbursementRow, m.ContractRow]]:
@@ -210,18 +213,22 @@ class LoanRepository:
         head = m.LedgerTransactionRow
         return select(head.reverses).where(head.reverses.is_not(None))
 
-    def live_allocations(self, payment_no: str) -> Sequence[int]:
-        """The postings that used this payment and were not reversed."""
+    def live_postings(self, payment_no: str, *kinds: str) -> Sequence[m.LedgerTransactionRow]:
+        """The postings of a payment that were not reversed, of these kinds, oldest first."""
         head = m.LedgerTransactionRow
-        query = select(head.id).where(head.payment_no == payment_no, head.kind == "allocation")
+        query = select(head).where(head.payment_no == payment_no, head.kind.in_(kinds))
         return self.session.scalars(query.where(head.id.not_in(self._reversed())).order_by(head.id)).all()
+
+    def live_allocations(self, payment_no: str) -> Sequence[int]:
+        """Numbers of the postings that used this payment and were not reversed."""
+        return [row.id for row in self.live_postings(payment_no, "allocation")]
 
     def posting(self, transaction_id: int) -> m.LedgerTransactionRow | None:
         known = type(transaction_id) is int and 0 < transaction_id < 2**63
         return self.session.get(m.LedgerTransactionRow, transaction_id) if known else None
 
     def processing_for(self, refs: Collection[InstalmentRef]) -> list[str]:
-        """Numbers of the payments under way that are meant for one of ``refs``."""
+        """Numbers of the payments and debits under way that are meant for one of ``refs``."""
         if not refs:
             return []
         row, target = m.PaymentRow, m.PaymentTargetRow
@@ -229,11 +236,26 @@ class LoanRepository:
             and_(target.contract_no == ref.contract_no, target.instalment == ref.instalment) for ref in refs
         ]
         query = select(row.payment_no).join(target).where(row.status.in_(("created", "processing")), or_(*wanted))
-        return list(self.session.scalars(query.distinct().order_by(row.payment_no)))
+        order = ChannelOrderRow  # a debit that the bank has not answered yet has no payment so far
+        debits = select(order.order_no).where(
+            order.kind == "auto_debit",
+            order.status.in_(("created", "processing")),
+            or_(*(and_(order.contract_no == ref.contract_no, order.instalment == ref.instalment) for ref in refs)),
+        )
+        return sorted({*self.session.scalars(query), *self.session.scalars(debits)})
+
+    def pending_refunds(self, payment_no: str | None = None) -> Sequence[m.RefundRow]:
+        """Refunds not yet paid out, oldest first: all of them, or those of one payment."""
+        row = m.RefundRow
+        query = select(row).where(row.status == "pending", row.cancelled_at.is_(None))
+        if payment_no is not None:
+            query = query.where(row.payment_no == payment_no)
+        return self.session.scalars(query.order_by(row.created_at, row.refund_no)).all()
 
     def refunds(self, customer_id: str) -> Sequence[m.RefundRow]:
         row = m.RefundRow
-        query = select(row).where(row.customer_id == customer_id).order_by(row.created_at.desc(), row.refund_no.desc())
+        query = select(row).where(row.customer_id == customer_id, row.cancelled_at.is_(None))
+        query = query.order_by(row.created_at.desc(), row.refund_no.desc())
         return self.session.scalars(query).all()
 
     def refund(self, refund_no: str) -> m.RefundRow | None:
@@ -256,9 +278,22 @@ class LoanRepository:
         query = select(row).where(row.contract_no == contract_no, row.instalment == instalment)
         return self.session.scalar(query.where(row.status.in_(("scheduled", "taken"))))
 
+    def schedule_of(self, payment_no: str) -> m.ScheduledRepaymentRow | None:
+        row = m.ScheduledRepaymentRow
+        return self.session.scalar(select(row).where(row.payment_no == payment_no))
+
+    def debit_ordered(self, ref: InstalmentRef, run_on: date, slot: int) -> bool:
+        """Whether this try of the day's debit run was ordered before."""
+        row = ChannelOrderRow
+        query = select(row.order_no).where(
+            row.contract_no == ref.contract_no, row.instalment == ref.instalment, row.run_on == run_on, row.slot == slot
+        )
+        return self.session.scalar(query.limit(1)) is not None
+
     def schedules_to_take(self, day: date) -> Sequence[m.ScheduledRepaymentRow]:
         row = m.ScheduledRepaymentRow
-        query = select(row).where(row.status == "scheduled", row.execute_on <= day).order_by(row.execute_on, row.scheduled_no)
+        query = select(row).where(row.status == "scheduled", row.execute_on <= day, row.payment_no.is_(None))
+        query = query.order_by(row.execute_on, row.scheduled_no)
         return self.session.scalars(query).all()
 
     def schedules_to_post(self, day: date) -> Sequence[m.ScheduledRepaymentRow]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from bot.loans.codes import SUCCESS
-from bot.loans.debits import DebitChannel, DebitRequest
 from bot.loans.errors import NotCancellable, NotSchedulable, ScheduledNotFound
 from bot.loans.models import ScheduledRepaymentRow
 from bot.loans.payments import PaymentService
 from bot.loans.port import InstalmentRef, ScheduleReason, ScheduleWindow
 from bot.loans.position import Position, positions
+from bot.loans.servicing.channel import PaymentChannel
+from bot.loans.servicing.models import ChannelOrderRow
+from bot.loans.servicing.orders import OrderService
 from bot.loans.unit import Unit
 
 OPENS_DAYS_BEFORE_DUE = 10
@@ -95,53 +96,68 @@ class ScheduledRepaymentService:
         row = self._scheduled(scheduled_no)
         if row.customer_id != customer_id:
             raise ScheduledNotFound(f"no scheduled repayment {scheduled_no} of {customer_id}")
-        if row.status != "scheduled":
+        if row.status != "scheduled" or row.payment_no is not None:  # the order to take it is on its way to the bank
             raise NotCancellable(f"{scheduled_no} is {row.status}", status=row.status)
         row.status = "cancelled"
         unit.remember(key, operation, parameters, scheduled_no)
         return row
 
-    def take_due(self, channel: DebitChannel) -> Sequence[ScheduledRepaymentRow]:
-        """Takes the money of everything planned for today or earlier; a schedule whose instalment was paid meanwhile ends."""
+    def take_due(self, channel: PaymentChannel) -> Sequence[ScheduledRepaymentRow]:
+        """Takes the money of everything planned for today or earlier, all at once: for replayed history and tests."""
         rows = self.unit.repository.schedules_to_take(self.unit.clock.today())
         for row in rows:
-            self._take(row, channel)
+            order = self.order(row.scheduled_no)
+            if order is not None:
+                OrderService(self.unit).run_now(order.order_no, channel)
         return rows
 
-    def _take(self, row: ScheduledRepaymentRow, channel: DebitChannel) -> None:
+    def to_take(self) -> list[str]:
+        """Numbers of the scheduled repayments whose day has come."""
+        return [row.scheduled_no for row in self.unit.repository.schedules_to_take(self.unit.clock.today())]
+
+    def order(self, scheduled_no: str) -> ChannelOrderRow | None:
+        """The order that takes the money; a schedule whose instalment was paid meanwhile ends without one.
+
+        ``None`` also when it was cancelled or ordered before. Raises ``ScheduledNotFound``.
+        """
         unit = self.unit
-        unit.lock(row.customer_id)
+        unit.lock(self._scheduled(scheduled_no).customer_id)
+        row = self._scheduled(scheduled_no)
+        if row.status != "scheduled" or row.payment_no is not None:
+            return None
         instalment = unit.repository.instalment(row.contract_no, row.instalment)
         if instalment is None or instalment.settled_on is not None:
             row.status = "cancelled"
-            return
-        request = DebitRequest(row.customer_id, row.contract_no, row.instalment, row.amount, unit.clock.now())
-        code = channel.debit(request)
-        payment = self.payments.record(
-            row.customer_id, row.amount, [InstalmentRef(row.contract_no, row.instalment)], kind="scheduled"
-        )
+            return None
+        ref = InstalmentRef(row.contract_no, row.instalment)
+        if unit.repository.processing_for([ref]):
+            return None  # the borrower is paying it by themselves; the next run sees how that ended
+        payment = self.payments.record(row.customer_id, row.amount, [ref], kind="scheduled", status="created")
         row.payment_no = payment.payment_no
-        if code == SUCCESS:
-            row.status = "taken"
-            self.payments.posting.receive(payment, unit.clock.today())
-        else:
-            row.status = "failed"
-            self.payments.fail(payment.payment_no, code)
-        unit.session.flush()
+        return self.payments.order(payment, ref)
+
+    def to_post(self) -> list[str]:
+        """Numbers of the scheduled repayments that were taken and whose due date has come."""
+        return [row.scheduled_no for row in self.unit.repository.schedules_to_post(self.unit.clock.today())]
 
     def post_due(self) -> Sequence[ScheduledRepaymentRow]:
         """Posts everything taken whose due date has come."""
+        return [self.post(scheduled_no) for scheduled_no in self.to_post()]
+
+    def post(self, scheduled_no: str) -> ScheduledRepaymentRow:
+        """Posts one, with the value of its due date. Repeating it changes nothing. Raises ``ScheduledNotFound``."""
         unit = self.unit
-        rows = unit.repository.schedules_to_post(unit.clock.today())
-        for row in rows:
-            unit.lock(row.customer_id)
-            payment = unit.repository.payment(row.payment_no or "")
-            if payment is None:
-                raise LookupError(f"{row.scheduled_no} was taken without a payment")
-            self.payments.finish(payment, row.posts_on)
-            row.status = "posted"
-            unit.session.flush()
-        return rows
+        unit.lock(self._scheduled(scheduled_no).customer_id)
+        row = self._scheduled(scheduled_no)
+        if row.status != "taken":
+            return row
+        payment = unit.repository.payment(row.payment_no or "")
+        if payment is None:
+            raise LookupError(f"{row.scheduled_no} was taken without a payment")
+        self.payments.finish(payment, row.posts_on)
+        row.status = "posted"
+        unit.session.flush()
+        return row
 
     def _scheduled(self, scheduled_no: str) -> ScheduledRepaymentRow:
         row = self.unit.repository.scheduled(scheduled_no)

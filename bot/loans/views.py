@@ -151,8 +151,12 @@ def payment(
     now: datetime,
     surplus_nos: Collection[str],
 ) -> p.Payment:
-    """``surplus_nos``: the payments that are the surplus part of a double debit."""
-    status = cast(p.PaymentStatus, row.status)
+    """``surplus_nos``: the payments that are the surplus part of a double debit.
+
+    An order that waits to be sent is shown as ``processing``: the borrower has done their part, and that it has not left yet is
+    our side (product §3 b).
+    """
+    status = cast(p.PaymentStatus, "processing" if row.status == "created" else row.status)
     return p.Payment(
         payment_no=row.payment_no,
         kind=cast(p.PaymentKind, row.kind),
@@ -166,7 +170,7 @@ def payment(
         targets=tuple(targets),
         left_over=row.amount - row.applied if status == "settled" else 0,
         advice=_advice(row, now, surplus=row.payment_no in surplus_nos),
-        parts=tuple(parts),
+        parts=() if status == "returned" else tuple(parts),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -118,8 +119,79 @@ def test_a_payment_that_disagrees_is_named_with_its_contract(each_session: Sessi
 @pytest.mark.usefixtures("contracts")
 def test_a_refund_that_the_ledger_does_not_owe_is_found(each_session: Session) -> None:
     plant(each_session, "UPDATE refunds SET amount = amount + 3")
+    of_payment, of_customer = wrong(each_session)
+    assert (of_payment.balance, of_payment.stored - of_payment.derived) == ("refunds", 3)
+    assert (of_customer.subject, of_customer.balance, of_customer.stored - of_customer.derived) == (
+        CUSTOMER,
+        "refunds pending",
+        3,
+    )
+
+
+@pytest.fixture
+def returned(each_session: Session, clock: FixedClock, catalogue: Catalogue) -> str:
+    """A contract with two returned payments: of one a refund had been paid out and a penalty given back, of the other nothing."""
+    world = make_world(each_session, clock, catalogue)
+    number = world.draw("FQ", 60000, "0.006", 6)
+    clock.advance(days=40)
+    first = world.payments.record(CUSTOMER, 30_000, [InstalmentRef(number, 1)], kind="own").payment_no
+    second = world.payments.record(CUSTOMER, 20_000, [InstalmentRef(number, 2)], kind="own").payment_no
+    for payment_no in (first, second):
+        world.payments.settle(payment_no)
+    world.loans.refund_penalty(number, 1, 7, reason="test", key="r")
+    for refund in world.unit.repository.pending_refunds(first):
+        world.payments.posting.pay_refund(refund)
+    assert world.unit.repository.pending_refunds(second)
+    for payment_no in (first, second):
+        world.payments.give_back(payment_no, "BANK_RETURNED")
+    each_session.flush()
+    return first
+
+
+@pytest.mark.usefixtures("returned")
+def test_returned_payments_agree_also_when_not_all_could_be_taken_back(each_session: Session) -> None:
+    assert wrong(each_session) == []
+    left = each_session.execute(text("SELECT applied, refunded FROM payments ORDER BY refunded")).all()
+    assert left[0] == (0, 0)
+    assert left[1][0] == 7
+    assert left[1][1] > 0
+
+
+@pytest.mark.parametrize(
+    ("statement", "balances"),
+    [
+        ("UPDATE payments SET status = 'settled' WHERE payment_no = :no", ["received", "reversal"]),
+        ("UPDATE payments SET applied = applied + 1 WHERE payment_no = :no", ["applied"]),
+        ("UPDATE payments SET refunded = refunded - 1 WHERE payment_no = :no", ["refunded"]),
+        ("UPDATE refunds SET cancelled_at = NULL WHERE cancelled_at IS NOT NULL", ["refunds", "refunds pending"]),
+        ("UPDATE refunds SET cancelled_at = created_at WHERE payment_no = :no", ["refunds"]),
+        ("UPDATE instalments SET paid_principal = 1 WHERE number = 1", ["principal"]),
+    ],
+)
+def test_a_disagreement_of_a_returned_payment_is_found(
+    each_session: Session, returned: str, statement: str, balances: list[str]
+) -> None:
+    plant(each_session, statement, **({"no": returned} if ":no" in statement else {}))
+    assert list(dict.fromkeys(each.balance.partition(" of posting")[0] for each in wrong(each_session))) == balances
+
+
+def test_a_return_that_left_principal_paid_is_found(each_session: Session, clock: FixedClock, catalogue: Catalogue) -> None:
+    """Only refunds that were paid out and charges that were given back may be left of a returned payment."""
+    world = make_world(each_session, clock, catalogue)
+    number = world.draw("FQ", 60000, "0", 6)
+    payment = world.payments.record(CUSTOMER, 10_000, [InstalmentRef(number, 1)], kind="own")
+    world.payments.settle(payment.payment_no)
+    (posting,) = world.unit.repository.live_allocations(payment.payment_no)
+    (receipt,) = world.unit.repository.live_postings(payment.payment_no, "receipt")
+    (entry,) = world.unit.ledger.entries(posting)
+    world.unit.ledger.reverse(posting, note="test", parts=[replace(entry, amount=9_999)])
+    world.unit.ledger.reverse(receipt.id, note="test")
+    world.unit.instalment(number, 1).paid_principal = 1
+    world.unit.instalment(number, 1).settled_on = None
+    payment.applied, payment.status = 1, "returned"
+    each_session.flush()
     (found,) = wrong(each_session)
-    assert (found.subject, found.balance, found.stored - found.derived) == (CUSTOMER, "refunds pending", 3)
+    assert (found.contract_no, found.balance, found.derived) == (number, f"reversal of posting {posting}", 1)
 
 
 def test_a_reversal_that_undoes_only_a_part_is_found(each_session: Session, contracts: list[str], clock: FixedClock) -> None:

@@ -1,0 +1,1 @@
+"""What runs by itself over the loan books: orders to the bank, due-day runs, incidents, overdue handling."""

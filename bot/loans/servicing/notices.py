@@ -1,0 +1,197 @@
+"""Notices to borrowers: which are due, the contact rules of dunning, and the log with the state of delivery.
+
+A notice is committed as ``pending`` under a key before it is sent, so it is planned once however often the run repeats, and a
+sender that honours the key delivers it once.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from typing import Literal, Protocol
+
+from sqlalchemy import func, select
+
+from bot.core.clock import SHANGHAI, chinese_date
+from bot.core.money import format_yuan
+from bot.core.texts import Text
+from bot.loans.errors import ContactRefused, InstalmentNotFound
+from bot.loans.models import ContractRow, InstalmentRow, NoticeRow
+from bot.loans.port import Delivery, InstalmentRef
+from bot.loans.position import Position, positions
+from bot.loans.servicing.overdue import OverdueService
+from bot.loans.servicing.policy import Policy
+from bot.loans.unit import Unit
+
+NoticeKind = Literal["due_reminder", "overdue", "debit_failed"]
+NoticeChannel = Literal["sms", "push", "call"]
+
+
+class NoticeSender(Protocol):
+    """The way to the borrower's phone; a real adapter or ``SimulatedSender``."""
+
+    def send(self, key: str, phone: str, text: str) -> Delivery:
+        """Sends once per ``key``; ``pending`` when the result comes later. May raise ``ChannelTimeout``."""
+        ...
+
+
+class NoticeService:
+    """Plans and logs notices over one unit of work."""
+
+    def __init__(self, unit: Unit, policy: Policy) -> None:
+        self.unit = unit
+        self.policy = policy
+        self.overdue = OverdueService(unit, policy.bureau_after_days)
+
+    def candidates(self) -> list[InstalmentRef]:
+        """Unsettled instalments that are due soon or overdue."""
+        horizon = self.unit.clock.today() + timedelta(days=max(self.policy.reminder_days_before, default=0))
+        rows = self.unit.repository.unsettled_due_by(horizon)
+        return [InstalmentRef(row.contract_no, row.number) for row in rows]
+
+    def plan(self, ref: InstalmentRef) -> NoticeRow | None:
+        """The notice that is due for the instalment now, logged as ``pending``; ``None`` when none is, or it was planned before.
+
+        Dunning that the contact rules or a hold forbid is left out; it is tried again later the same day.
+        """
+        contract, row = self._locked(ref)
+        now = self.unit.clock.now()
+        if row.settled_on is not None or now.time() < self.policy.notices_from or self.policy.contact.quiet(now):
+            return None
+        kind = self._due_kind(contract, row)
+        if kind is None:
+            return None
+        key = f"{kind}:{ref.contract_no}:{ref.instalment}:{now:%Y%m%d}"
+        if self._planned(key):
+            return None
+        if kind == "overdue" and self.refusal(ref, "debtor") is not None:
+            return None
+        return self._log(contract, ref, kind, "sms", key)
+
+    def _due_kind(self, contract: ContractRow, row: InstalmentRow) -> NoticeKind | None:
+        days = (self.unit.clock.today() - row.due_on).days
+        if -days in self.policy.reminder_days_before:
+            return "due_reminder"
+        if self._debit_failed_today(contract, row, days):
+            return "debit_failed"
+        return "overdue" if days in self.policy.dunning_days_after else None
+
+    def _debit_failed_today(self, contract: ContractRow, row: InstalmentRow, days: int) -> bool:
+        """Whether the last try of today has failed; earlier ones may still be made good."""
+        debit, now = self.policy.debit, self.unit.clock.now()
+        if debit.slot(days, now.time()) != debit.slot(days, time.max):
+            return False
+        attempts = self.unit.repository.debit_attempts(contract.customer_id, row.contract_no, row.number)
+        return bool(attempts) and attempts[-1].side != "none" and attempts[-1].attempted_at.date() == now.date()
+
+    def dun(self, ref: InstalmentRef, channel: NoticeChannel, recipient: str, *, key: str) -> NoticeRow:
+        """A dunning contact by a person or a system, logged as ``pending`` before it is made. The same ``key``: the same contact.
+
+        ``recipient``: ``debtor``, or the code of whom else the caller has in mind. Raises ``ContactRefused`` with
+        ``details.reason``: ``quiet_hours``, ``daily_limit``, ``not_the_debtor``, ``on_hold``, ``not_overdue``;
+        ``ContractNotFound``, ``InstalmentNotFound``.
+        """
+        contract, _ = self._locked(ref)
+        key = f"dun:{key}"
+        known = self.unit.session.scalar(select(NoticeRow).where(NoticeRow.notice_key == key))
+        if known is not None:
+            return known
+        reason = self.refusal(ref, recipient)
+        if reason is not None:
+            raise ContactRefused(f"no dunning of {ref.contract_no} #{ref.instalment}: {reason}", reason=reason)
+        return self._log(contract, ref, "overdue", channel, key)
+
+    def refusal(self, ref: InstalmentRef, recipient: str) -> str | None:
+        """Why a dunning contact may not be made now; ``None`` when it may."""
+        rules, now = self.policy.contact, self.unit.clock.now()
+        contract = self.unit.any_contract(ref.contract_no)
+        if recipient not in rules.recipients:
+            return "not_the_debtor"
+        if rules.quiet(now):
+            return "quiet_hours"
+        if self.overdue.held(ref):
+            return "on_hold"
+        row = self.unit.repository.instalment(ref.contract_no, ref.instalment)
+        if row is None or row.settled_on is not None or row.due_on >= now.date():
+            return "not_overdue"
+        return "daily_limit" if self._contacts_today(contract.customer_id) >= rules.max_per_day else None
+
+    def _contacts_today(self, customer_id: str) -> int:
+        """Dunning contacts of the borrower today, over all contracts and channels, whether or not they arrived."""
+        midnight = datetime.combine(self.unit.clock.today(), time(0), SHANGHAI)
+        query = select(func.count()).where(
+            NoticeRow.customer_id == customer_id, NoticeRow.kind == "overdue", NoticeRow.sent_at >= midnight
+        )
+        return int(self.unit.session.scalar(query) or 0)
+
+    def _log(
+        self, contract: ContractRow, ref: InstalmentRef, kind: NoticeKind, channel: NoticeChannel, key: str
+    ) -> NoticeRow:  # fmt: skip
+        row = NoticeRow(
+            customer_id=contract.customer_id,
+            contract_no=ref.contract_no,
+            instalment=ref.instalment,
+            kind=kind,
+            channel=channel,
+            sent_at=self.unit.clock.now(),
+            delivery="pending",
+            notice_key=key,
+        )
+        self.unit.session.add(row)
+        self.unit.session.flush()
+        return row
+
+    def note_delivery(self, key: str, delivery: Delivery) -> None:
+        """What the sender reports of a planned notice; a final state stays."""
+        row = self.unit.session.scalar(select(NoticeRow).where(NoticeRow.notice_key == key))
+        if row is None:
+            raise LookupError(f"no notice {key}")
+        if row.delivery == "pending" and delivery != "pending":
+            row.delivery = delivery
+            row.delivered_at = self.unit.clock.now() if delivery == "delivered" else None
+            self.unit.session.flush()
+
+    def to_send(self) -> list[str]:
+        """Keys of today's planned SMS without a result; yesterday's are out of date and are not sent any more."""
+        midnight = datetime.combine(self.unit.clock.today(), time(0), SHANGHAI)
+        row = NoticeRow
+        query = select(row.notice_key).where(
+            row.delivery == "pending", row.channel == "sms", row.notice_key.is_not(None), row.sent_at >= midnight
+        )
+        return [key for key in self.unit.session.scalars(query.order_by(row.id)) if key is not None]
+
+    def compose(self, key: str, texts: dict[str, Text]) -> tuple[str, str] | None:
+        """Phone and text of a planned notice; ``None`` when it was paid or put on hold since, and so must not be sent."""
+        row = self.unit.session.scalar(select(NoticeRow).where(NoticeRow.notice_key == key))
+        if row is None:
+            raise LookupError(f"no notice {key}")
+        ref = InstalmentRef(row.contract_no, row.instalment)
+        position = self._position(ref)
+        if position.settled or (row.kind == "overdue" and self.overdue.held(ref)):
+            return None
+        customer = self.unit.customer(row.customer_id)
+        name = f"notice_{row.kind}"
+        if row.kind == "debit_failed":
+            attempts = self.unit.repository.debit_attempts(row.customer_id, row.contract_no, row.instalment)
+            name += "_system" if attempts and attempts[-1].side == "system" else ""
+        values = {
+            "tail": row.contract_no[-4:],
+            "amount": format_yuan(position.total_at_due),
+            "due_on": chinese_date(position.due_on),
+            "days": str(max(0, (self.unit.clock.today() - position.due_on).days)),
+        }
+        return customer.phone, texts[name].render(**values)
+
+    def _position(self, ref: InstalmentRef) -> Position:
+        book = self.unit.repository.books([self.unit.any_contract(ref.contract_no)])[0]
+        return positions(book, self.unit.clock.today())[ref.instalment - 1]
+
+    def _planned(self, key: str) -> bool:
+        return self.unit.session.scalar(select(NoticeRow.id).where(NoticeRow.notice_key == key)) is not None
+
+    def _locked(self, ref: InstalmentRef) -> tuple[ContractRow, InstalmentRow]:
+        contract = self.unit.any_contract(ref.contract_no)
+        self.unit.lock(contract.customer_id)
+        row = self.unit.repository.instalment(ref.contract_no, ref.instalment)
+        if row is None:
+            raise InstalmentNotFound(f"{ref.contract_no} has no instalment {ref.instalment}")
+        return contract, row
