@@ -29,7 +29,9 @@ def _day(value: Any) -> Any:
 
 
 def _rfc3339(value: Any) -> Any:
-    if isinstance(value, datetime) or (isinstance(value, str) and _MOMENT.fullmatch(value)):
+    if isinstance(value, str) and _MOMENT.fullmatch(value):
+        return datetime.fromisoformat(value)
+    if isinstance(value, datetime):
         return value
     raise ValueError("a moment is written as RFC 3339 with its zone: 2026-08-22T10:00:00+08:00")
 

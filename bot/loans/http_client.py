@@ -94,9 +94,7 @@ class LoanHttpClient:
         request = self._request(operation, arguments, key)
         repeatable = operation.safe or bool(key)
         retrying = tenacity.Retrying(
-            stop=tenacity.stop_any(
-                tenacity.stop_after_attempt(self.policy.attempts if repeatable else 1), self._too_late(deadline)
-            ),
+            stop=self._stop(self.policy.attempts if repeatable else 1, deadline),
             wait=self._wait,
             retry=tenacity.retry_if_exception_type(_Transient),
             sleep=self._sleep,
@@ -120,8 +118,9 @@ class LoanHttpClient:
             return self._client.build_request("POST", operation.path, json=given, headers=headers)
         return self._client.build_request("GET", operation.path, params=given, headers=headers)
 
-    def _too_late(self, deadline: float) -> Callable[[tenacity.RetryCallState], bool]:
-        return lambda state: self.now() + state.upcoming_sleep >= deadline
+    def _stop(self, attempts: int, deadline: float) -> Callable[[tenacity.RetryCallState], bool]:
+        """After ``attempts``, or when the pause before the next one would end too late."""
+        return lambda state: state.attempt_number >= attempts or self.now() + state.upcoming_sleep >= deadline
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         """Exponential with full jitter, and at least what the server asked for."""
