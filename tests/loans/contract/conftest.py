@@ -50,7 +50,7 @@ class EachCallCommitted:
 class Faults:
     """What goes wrong on the wire: each request takes the next entry of ``script``, and none when it is empty.
 
-    ``"lost"``: the work is done, then the connection breaks; ``"slow"``: the answer waits for ``release``; a number: that status
+    ``"lost"``: the work is done, then the connection breaks; ``"slow"``: nothing comes before ``release``; a number: that status
     without the work being done. ``paths`` are all requests seen.
     """
 
@@ -73,19 +73,22 @@ class FaultyServer:
         faults = self.faults
         faults.paths.append(scope["path"])
         fault = faults.script.pop(0) if faults.script else None
+        if fault == "slow":
+            await asyncio.to_thread(faults.release.wait, START_SECONDS)
+            fault = 503
         if isinstance(fault, int):
             await send({"type": "http.response.start", "status": fault, "headers": []})
             await send({"type": "http.response.body", "body": b"the core is being restarted"})
-            return
-        if fault == "slow":
-            await asyncio.to_thread(faults.release.wait, START_SECONDS)
+        elif fault == "lost":
+            await self.app(scope, receive, _unsent)
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]})
+            await send({"type": "http.response.body", "body": b"{", "more_body": True})  # and no more: uvicorn then hangs up
+        else:
+            await self.app(scope, receive, send)
 
-        async def broken(message: Message) -> None:
-            if message["type"] == "http.response.body":
-                message = {**message, "body": b""}  # shorter than its Content-Length: the server then cuts the connection
-            await send(message)
 
-        await self.app(scope, receive, broken if fault == "lost" else send)
+async def _unsent(_message: Message) -> None:
+    """The answer goes nowhere."""
 
 
 @dataclass
