@@ -680,3 +680,10 @@ class LoanBackend(Protocol):
     def receipt(self, receipt_no: str) -> Receipt:
         """Raises ``ReceiptNotFound``."""
         ...
+
+    def receipt_of(self, remedy_key: str) -> Receipt | None:
+        """What the waiver or refund with this idempotency key came to; ``None`` when it was never done.
+
+        With a backend that does not share our transaction this is how a remedy finds what an interrupted try already gave.
+        """
+        ...
