@@ -51,10 +51,12 @@ class Faults:
     """What goes wrong on the wire: each request takes the next entry of ``script``, and none when it is empty.
 
     ``"lost"``: the work is done, then the connection breaks; ``"slow"``: nothing comes before ``release``; a number: that status
-    without the work being done. ``paths`` are all requests seen.
+    without the work being done. ``at`` breaks the next request of a path; ``paths`` are all
+    requests seen.
     """
 
     script: list[str | int] = field(default_factory=list)
+    at: dict[str, str | int] = field(default_factory=dict)
     paths: list[str] = field(default_factory=list)
     release: threading.Event = field(default_factory=threading.Event)
 
@@ -72,7 +74,7 @@ class FaultyServer:
             return
         faults = self.faults
         faults.paths.append(scope["path"])
-        fault = faults.script.pop(0) if faults.script else None
+        fault = faults.at.pop(scope["path"], None) or (faults.script.pop(0) if faults.script else None)
         if fault == "slow":
             await asyncio.to_thread(faults.release.wait, START_SECONDS)
             fault = 503

@@ -115,6 +115,14 @@ def test_the_surplus_of_a_double_debit_goes_back(books: Books) -> None:
     books.prove()
 
 
+def test_a_remedys_receipt_is_found_by_the_key_of_its_command(books: Books) -> None:
+    assert books.loans.receipt_of("remedy") is None
+    receipt = books.loans.waive_penalty(*OVERDUE, 5, reason="C-1", key="remedy")
+    books.loans.hold_accrual(*OVERDUE, "dispute", key="hold")
+    assert books.loans.receipt_of("remedy") == receipt
+    assert books.loans.receipt_of("hold") is None
+
+
 # --- idempotency -----------------------------------------------------------------------------------------------------------
 
 Command = Callable[[LoanBackend, str, bool], Any]
