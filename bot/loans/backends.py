@@ -7,10 +7,11 @@ from typing import Protocol
 from sqlalchemy.orm import Session
 
 from bot.core.breaker import CircuitBreaker
+from bot.core.calls import CallPolicy
 from bot.core.clock import Clock
 from bot.core.settings import Settings
 from bot.loans.http_backend import http_loan_backend
-from bot.loans.http_client import CallPolicy, LoanHttpClient
+from bot.loans.http_client import LoanHttpClient
 from bot.loans.port import LoanBackend
 from bot.loans.service import SqlLoanBackend
 

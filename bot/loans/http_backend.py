@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
+from bot.core.calls import Seconds
 from bot.loans.http_client import LoanHttpClient
 from bot.loans.http_contract import OPERATIONS, Operation
 from bot.loans.port import LoanBackend
@@ -17,7 +18,7 @@ class HttpLoanBackend:
     means when the transaction rolls back. All calls together last at most ``unit_seconds``.
     """
 
-    def __init__(self, client: LoanHttpClient, *, unit_seconds: float | None = None) -> None:
+    def __init__(self, client: LoanHttpClient, *, unit_seconds: Seconds | None = None) -> None:
         self._client = client
         seconds = client.policy.unit_seconds if unit_seconds is None else unit_seconds
         self._deadline = client.now() + seconds
@@ -42,6 +43,6 @@ for _operation in OPERATIONS.values():
     setattr(HttpLoanBackend, _operation.name, _method(_operation))
 
 
-def http_loan_backend(client: LoanHttpClient, *, unit_seconds: float | None = None) -> LoanBackend:
+def http_loan_backend(client: LoanHttpClient, *, unit_seconds: Seconds | None = None) -> LoanBackend:
     """A backend for one unit of work. The cast is safe: the class gets one method per method of the protocol."""
     return cast(LoanBackend, HttpLoanBackend(client, unit_seconds=unit_seconds))

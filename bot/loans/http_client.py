@@ -17,7 +17,6 @@ import math
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
 from bot.core.breaker import BreakerOpen, CircuitBreaker
+from bot.core.calls import CallPolicy, Seconds
 from bot.core.errors import InvalidInput
 from bot.loans.errors import LoanBackendMisbehaved, LoanBackendUnavailable
 from bot.loans.http_contract import KEY_HEADER, Operation, decode_error, header_of
@@ -37,21 +37,10 @@ log = structlog.get_logger(__name__)
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
 
-@dataclass(frozen=True)
-class CallPolicy:
-    """Seconds. ``unit_seconds`` bounds all calls of one unit of work, waiting included: the borrower's turn has an end."""
-
-    timeout_seconds: float = 1.5
-    unit_seconds: float = 3.0
-    attempts: int = 3
-    backoff_seconds: float = 0.1
-    max_backoff_seconds: float = 1.0
-
-
 class _Transient(Exception):
     """An attempt that may be repeated. ``retry_after``: seconds the server asked for."""
 
-    def __init__(self, reason: str, retry_after: float = 0.0) -> None:
+    def __init__(self, reason: str, retry_after: Seconds = 0) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
 
@@ -68,8 +57,8 @@ class LoanHttpClient:
         breaker: CircuitBreaker | None = None,
         ca_file: Path | None = None,
         transport: httpx.BaseTransport | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[Seconds], None] = time.sleep,
+        now: Callable[[], Seconds] = time.monotonic,
     ) -> None:
         self.policy = policy or CallPolicy()
         self.breaker = breaker or CircuitBreaker()
@@ -86,7 +75,7 @@ class LoanHttpClient:
     def close(self) -> None:
         self._client.close()
 
-    def call(self, operation: Operation, arguments: Mapping[str, Any], key: str | None, deadline: float) -> Any:
+    def call(self, operation: Operation, arguments: Mapping[str, Any], key: str | None, deadline: Seconds) -> Any:
         """The decoded result. ``deadline`` is a time of ``now``. Raises the backend's own errors, and those of the table above.
 
         Only reads, and commands that carry a key, are tried again: anything else might be done twice.
@@ -118,18 +107,18 @@ class LoanHttpClient:
             return self._client.build_request("POST", operation.path, json=given, headers=headers)
         return self._client.build_request("GET", operation.path, params=given, headers=headers)
 
-    def _stop(self, attempts: int, deadline: float) -> Callable[[tenacity.RetryCallState], bool]:
+    def _stop(self, attempts: int, deadline: Seconds) -> Callable[[tenacity.RetryCallState], bool]:
         """After ``attempts``, or when the pause before the next one would end too late."""
         return lambda state: state.attempt_number >= attempts or self.now() + state.upcoming_sleep >= deadline
 
-    def _wait(self, state: tenacity.RetryCallState) -> float:
+    def _wait(self, state: tenacity.RetryCallState) -> Seconds:
         """Exponential with full jitter, and at least what the server asked for."""
         policy = self.policy
         backoff = tenacity.wait_random_exponential(multiplier=policy.backoff_seconds, max=policy.max_backoff_seconds)(state)
         error = state.outcome.exception() if state.outcome else None
-        return max(backoff, error.retry_after if isinstance(error, _Transient) else 0.0)
+        return max(backoff, error.retry_after if isinstance(error, _Transient) else 0)
 
-    def _attempt(self, operation: Operation, request: httpx.Request, deadline: float) -> Any:
+    def _attempt(self, operation: Operation, request: httpx.Request, deadline: Seconds) -> Any:
         left = deadline - self.now()
         if left <= 0:
             raise _Transient("no time is left in this unit of work")
@@ -151,7 +140,7 @@ class LoanHttpClient:
             raise refusal
         return _result_in(operation, response)
 
-    def _send(self, request: httpx.Request, seconds: float) -> httpx.Response:
+    def _send(self, request: httpx.Request, seconds: Seconds) -> httpx.Response:
         """Reads the whole answer within ``seconds``; httpx alone would only bound the time between two pieces of it."""
         end = self.now() + seconds
         request.extensions["timeout"] = httpx.Timeout(seconds).as_dict()
@@ -175,10 +164,10 @@ def _plain(headers: httpx.Headers) -> dict[str, str]:
     return {name: headers[name] for name in ("retry-after", "content-type") if name in headers}
 
 
-def _retry_after(response: httpx.Response) -> float:
+def _retry_after(response: httpx.Response) -> int:
     """Seconds; a date in the header is not worth parsing, backoff covers it."""
     given = response.headers.get("retry-after", "")
-    return float(given) if given.isascii() and given.isdecimal() and len(given) < 6 else 0.0
+    return int(given) if given.isascii() and given.isdecimal() and len(given) < 6 else 0
 
 
 def _error_in(response: httpx.Response) -> Exception | None:

@@ -19,10 +19,11 @@ from fastapi import FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
 from bot.core.breaker import CircuitBreaker
+from bot.core.calls import CallPolicy
 from bot.core.clock import FixedClock
 from bot.core.database import Database
 from bot.loans.http_backend import http_loan_backend
-from bot.loans.http_client import CallPolicy, LoanHttpClient
+from bot.loans.http_client import LoanHttpClient
 from bot.loans.http_server import OpenBackend, make_app
 from bot.loans.port import LoanBackend
 from bot.loans.service import SqlLoanBackend

@@ -12,10 +12,11 @@ import httpx
 import pytest
 
 from bot.core.breaker import CircuitBreaker
+from bot.core.calls import CallPolicy
 from bot.core.errors import InvalidInput
 from bot.loans.errors import CustomerNotFound, IdempotencyConflict, LoanBackendMisbehaved, LoanBackendUnavailable
 from bot.loans.http_backend import http_loan_backend
-from bot.loans.http_client import CallPolicy, LoanHttpClient
+from bot.loans.http_client import LoanHttpClient
 from bot.loans.http_contract import OPERATIONS
 from bot.loans.http_server import OpenBackend, make_router
 from bot.loans.port import LoanBackend
