@@ -16,7 +16,7 @@ APP := .venv-app/bin/python
 EVAL ?=
 FILE ?=
 
-.PHONY: help run test setup web train encoder eval worth import bench-nlu record-quality ledger-check lint types test-unit test-nlu test-dialogue test-processes test-browser lock clean screenshots
+.PHONY: help run test setup web train encoder eval worth import bench-nlu record-quality ledger-check loan-openapi lint types test-unit test-nlu test-dialogue test-processes test-browser lock clean screenshots
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -105,6 +105,9 @@ test-browser: train web ## the widget in Chromium
 
 screenshots: train web ## retake the pictures in docs/images
 	@$(APP) scripts/screenshots.py
+
+loan-openapi: setup ## rewrite docs/loan-backend.openapi.json, the interface for a core system of your own
+	@$(APP) scripts/loan_openapi.py
 
 lock: $(UV) ## lock the packages again (no registry address is written)
 	@bash scripts/lock.sh

@@ -11,6 +11,7 @@ from bot.core.database import Database
 from bot.core.logs import configure_logging
 from bot.core.settings import Settings
 from bot.core.texts import Texts
+from bot.loans.backends import loan_backends
 
 
 def main() -> None:
@@ -20,11 +21,13 @@ def main() -> None:
 
     settings = Settings()
     configure_logging(json=settings.log_json)
+    clock = SystemClock(settings.business_date)
     services = Services(
         database=Database(settings.database_url),
-        clock=SystemClock(settings.business_date),
+        clock=clock,
         texts=Texts.load(settings.data_dir / "answers"),
         settings=settings,
+        loans=loan_backends(settings, clock),
     )
     app = create_app(make_executor(services), cors_origins=None)
     app.config.RESPONSE_TIMEOUT = int(settings.actions_timeout_seconds) + 1

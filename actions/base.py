@@ -23,7 +23,7 @@ from bot.core.database import Database
 from bot.core.errors import NotFound
 from bot.core.settings import Settings
 from bot.core.texts import Texts
-from bot.loans.service import SqlLoanBackend
+from bot.loans.backends import LoanBackends
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +38,7 @@ class Services:
     clock: Clock
     texts: Texts
     settings: Settings
+    loans: LoanBackends
 
 
 class CareAction(Action):  # type: ignore[misc]
@@ -83,7 +84,7 @@ class CareAction(Action):  # type: ignore[misc]
                 conversation=self._conversation(ConversationService(session, services.clock), tracker.sender_id),
                 number=turn_number(tracker),
                 session=session,
-                loans=SqlLoanBackend(session, services.clock),
+                loans=services.loans.open(session),
                 texts=services.texts,
                 clock=services.clock,
                 settings=services.settings,

@@ -37,6 +37,7 @@ from bot.core.settings import Settings
 from bot.core.texts import Texts
 from bot.desk import routes as desk
 from bot.identity.tokens import Tokens
+from bot.loans.backends import loan_backends
 from bot.migrations.run import alembic_config
 
 log = structlog.get_logger(__name__)
@@ -71,6 +72,7 @@ def create_app(
         rasa=rasa,
         gateway=Gateway(settings, clock, database, texts, rasa, metrics),
         metrics=metrics,
+        loans=loan_backends(settings, clock),
     )
     app = FastAPI(
         title="随星客服",
@@ -133,6 +135,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     end_long_polls_on_signals(runtime.gateway)
     yield
     await runtime.rasa.aclose()
+    runtime.loans.close()
     runtime.database.dispose()
 
 

@@ -188,6 +188,14 @@ class CaseBook:
             open_subject=subject.name if subject else None,
         )
 
+    def books_key(self, case: CaseRow) -> str:
+        """Begins the keys under which this case acts on the loan books.
+
+        Made of the borrower's command that opened the case, not of the case number: when a transaction is rolled back, its number
+        goes to somebody else's case, and books behind HTTP would still know it (docs/loan-backend.md).
+        """
+        return hashlib.sha256(self.repository.opening_key(case.id).encode()).hexdigest()[:40]
+
     def record(
         self,
         case: CaseRow,

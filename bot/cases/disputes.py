@@ -78,7 +78,7 @@ class Disputes:
 
     def _penalty_remedy(self, case: CaseRow, evidence: Evidence) -> RemedyView | None:
         """What is left of the system's share; ``None`` when that is nothing, or a person has decided the case."""
-        amount = self._left_to_give(case.customer_id or "", evidence)
+        amount = self._left_to_give(case.customer_id or "", evidence) + self.remedies.given_before(case)
         if amount <= 0 or self.book.dates(case).stopped:
             return None
         at_once = evidence.kind == "system" and evidence.incident_confirmed
@@ -111,7 +111,7 @@ class Disputes:
     def _hold_key(self, case: CaseRow, verb: str) -> str:
         """One hold and one release for each time the case was open."""
         openings = sum(1 for event in self.book.thread(case) if event.type == "reopened")
-        return f"case:{case.case_no}:{verb}:{openings}"
+        return f"case:{self.book.books_key(case)}:{verb}:{openings}"
 
     @staticmethod
     def _holds(case: CaseRow) -> bool:

@@ -162,7 +162,7 @@ class RemedyService:
 
     def _post(self, case: CaseRow, row: RemedyRow) -> list[Receipt]:
         """Moves the money. The keys hang on the remedy, so posting again gives the same receipts."""
-        key = f"remedy:{case.case_no}:{row.number}"
+        key = self._key(case, row.number)
         receipts = self._post_penalty(case, row, key) if row.kind == "penalty" else self._post_surplus(case, row, key)
         row.waived = sum(item.amount for item in receipts if item.kind == "waiver")
         row.refunded = sum(item.amount for item in receipts if item.kind == "refund")
@@ -170,13 +170,19 @@ class RemedyService:
         row.receipt_no = receipts[0].receipt_no
         return receipts
 
+    def _key(self, case: CaseRow, number: int) -> str:
+        return f"remedy:{self.book.books_key(case)}:{number}"
+
+    def given_before(self, case: CaseRow) -> Fen:
+        """What an interrupted try of the next remedy of ``case`` already gave, in books that do not roll back with us."""
+        key = self._key(case, self._repository.next_remedy_number(case.id))
+        found = (self.loans.receipt_of(f"{key}:waive"), self.loans.receipt_of(f"{key}:refund"))
+        return sum(receipt.amount for receipt in found if receipt is not None)
+
     def _post_penalty(self, case: CaseRow, row: RemedyRow, key: str) -> list[Receipt]:
         """What is unpaid is waived first, the rest of the amount was paid and is refunded (product §3)."""
-        item = self._instalment(case, row.contract_no, row.instalment)
-        waive = min(row.amount, item.penalty_due)
+        waive = self._to_waive(case, row, key)
         refund = row.amount - waive
-        if refund > item.paid_penalty:
-            raise InvalidRemedyAmount("more than the penalty that is left", most=item.penalty_due + item.paid_penalty)
         receipts: list[Receipt] = []
         if waive:
             receipts.append(
@@ -187,6 +193,20 @@ class RemedyService:
                 self.loans.refund_penalty(row.contract_no, row.instalment, refund, reason=case.case_no, key=f"{key}:refund")
             )
         return receipts
+
+    def _to_waive(self, case: CaseRow, row: RemedyRow, key: str) -> Fen:
+        """The part of the amount that is unpaid, or what an interrupted try found to be unpaid: the books have changed since."""
+        waived, refunded = self.loans.receipt_of(f"{key}:waive"), self.loans.receipt_of(f"{key}:refund")
+        item = self._instalment(case, row.contract_no, row.instalment)
+        if waived is not None:
+            waive = waived.amount
+        elif refunded is not None:
+            waive = row.amount - refunded.amount
+        else:
+            waive = min(row.amount, item.penalty_due)
+        if refunded is None and row.amount - waive > item.paid_penalty:
+            raise InvalidRemedyAmount("more than the penalty that is left", most=item.penalty_due + item.paid_penalty)
+        return waive
 
     def _post_surplus(self, case: CaseRow, row: RemedyRow, key: str) -> list[Receipt]:
         return [

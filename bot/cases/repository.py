@@ -40,6 +40,11 @@ class CaseRepository:
         )
         return self.session.execute(statement).scalar_one()
 
+    def opening_key(self, case_id: int) -> str:
+        """The idempotency key of the command that opened the case; no two cases have the same."""
+        query = select(CaseEventRow.key).where(CaseEventRow.case_id == case_id, CaseEventRow.type == "received")
+        return str(self.session.scalars(query.order_by(CaseEventRow.id).limit(1)).one())
+
     def add_case(self, row: CaseRow) -> bool:
         """Stores a new case; ``False`` when an open case with the same subject got in first."""
         try:

@@ -11,8 +11,6 @@ from bot.core.errors import Unauthenticated
 from bot.identity.errors import TokenInvalid, TokenRequired
 from bot.identity.tokens import Principal
 from bot.loans.errors import CustomerNotFound
-from bot.loans.port import LoanBackend
-from bot.loans.service import SqlLoanBackend
 
 
 async def customer_of(runtime: Runtime, token: str | None, sender: str) -> str:
@@ -54,9 +52,8 @@ async def _exists(runtime: Runtime, customer_id: str) -> bool:
         return True
 
     def look(session: Session) -> bool:
-        loans: LoanBackend = SqlLoanBackend(session, runtime.clock)
         try:
-            loans.customer(customer_id)
+            runtime.loans.open(session).customer(customer_id)
         except CustomerNotFound:
             return False
         return True

@@ -14,7 +14,6 @@ from bot.conversations.runtime import CurrentRuntime
 from bot.core.http import ERRORS, CleanStr
 from bot.identity.sms import SimulatedCarrier
 from bot.loans.errors import CustomerNotFound
-from bot.loans.service import SqlLoanBackend
 
 router = APIRouter(prefix="/demo", tags=["demo"], responses=ERRORS)
 
@@ -24,7 +23,7 @@ async def login(body: LoginRequest, runtime: CurrentRuntime) -> TokenResponse:
     """404 `customer_not_found` for anybody else."""
 
     def known(session: Session) -> str:
-        return SqlLoanBackend(session, runtime.clock).customer(body.customer_id).customer_id
+        return runtime.loans.open(session).customer(body.customer_id).customer_id
 
     customer_id = await runtime.gateway.transaction(known)
     lifetime = timedelta(minutes=runtime.settings.token_minutes)
@@ -44,7 +43,7 @@ async def customers(runtime: CurrentRuntime) -> list[DemoCustomer]:
     stories: dict[str, str] = yaml.safe_load(path.read_text(encoding="utf-8"))
 
     def seeded(session: Session) -> list[DemoCustomer]:
-        loans = SqlLoanBackend(session, runtime.clock)
+        loans = runtime.loans.open(session)
         people = []
         for customer_id, story in stories.items():
             try:

@@ -17,6 +17,7 @@ from bot.core.settings import Settings
 from bot.core.texts import Texts
 from bot.identity.errors import TokenInvalid
 from bot.identity.tokens import Tokens
+from bot.loans.backends import LoanBackends
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Runtime:
     rasa: RasaClient
     gateway: Gateway
     metrics: Metrics
+    loans: LoanBackends
     known_customers: set[str] = field(default_factory=set)
     """Customers of a valid token who are in the loan books, as far as this process has looked."""
 

@@ -6,9 +6,9 @@ import json
 import secrets
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +50,19 @@ class Settings(BaseSettings):
     simulated_bank_seconds: int = Field(default=180, description="how long the demo's bank leaves a repayment in processing")
     worker_seconds: float = Field(default=15.0, description="pause between two rounds of the loan worker")
 
+    loan_backend_url: HttpUrl | None = Field(
+        default=None, description="the core system behind docs/loan-backend.md; unset: the embedded loan books"
+    )
+    loan_backend_secret: SecretStr | None = Field(default=None, description="shared with that system; needed with the URL")
+    loan_backend_ca_file: Path | None = Field(default=None, description="certificates to trust besides the system's, for its TLS")
+    loan_backend_timeout_seconds: float = Field(default=1.5, gt=0, description="of one try")
+    loan_backend_unit_seconds: float = Field(
+        default=3.0, gt=0, description="of all calls of one turn together; below ACTIONS_TIMEOUT_SECONDS"
+    )
+    loan_backend_attempts: int = Field(default=3, ge=1, description="tries of a call that may be repeated")
+    loan_backend_breaker_failures: int = Field(default=5, ge=1, description="in a row open the circuit")
+    loan_backend_breaker_seconds: float = Field(default=10.0, gt=0, description="it stays open; then one call probes")
+
     token_minutes: int = 120
     otp_minutes: int = 5
     otp_tries: int = 3
@@ -87,6 +100,12 @@ class Settings(BaseSettings):
         if not isinstance(given, list):
             return given
         return [origin.strip().rstrip("/") if isinstance(origin, str) else origin for origin in given if origin != ""]
+
+    @model_validator(mode="after")
+    def _backend_has_a_secret(self) -> Self:
+        if self.loan_backend_url is not None and self.loan_backend_secret is None:
+            raise ValueError("LOAN_BACKEND_URL is set but LOAN_BACKEND_SECRET is not")
+        return self
 
     @property
     def rasa_url(self) -> str:

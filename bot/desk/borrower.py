@@ -12,14 +12,13 @@ from bot.core.masking import mask_phone
 from bot.desk.schemas import CaseSummary, ContractSummary, Identity, LoanSnapshot
 from bot.loans.errors import CustomerNotFound
 from bot.loans.port import Contract, LoanBackend
-from bot.loans.service import SqlLoanBackend
 
 
 class BorrowerFile:
     """Read from the loan books and the cases. Nothing is shown of a borrower whom the conversation does not identify."""
 
-    def __init__(self, session: Session, clock: Clock) -> None:
-        self._loans: LoanBackend = SqlLoanBackend(session, clock)
+    def __init__(self, session: Session, clock: Clock, loans: LoanBackend) -> None:
+        self._loans = loans
         self._cases = CaseService(session, clock, self._loans)
 
     def identity(self, context: ConversationContext) -> Identity:

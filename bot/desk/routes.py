@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 import structlog
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Query
+from sqlalchemy.orm import Session
 
 from bot.conversations.errors import ConversationNotFound, NotTheOwner
 from bot.conversations.runtime import BearerToken, CurrentRuntime, Runtime
@@ -62,7 +63,10 @@ CurrentAgent = Annotated[AgentIdentity, Depends(current_agent)]
 
 
 async def _desk(runtime: Runtime, work: Callable[[DeskService], T]) -> T:
-    return await runtime.gateway.transaction(lambda session: work(DeskService(session, runtime.clock, runtime.texts)))
+    def in_transaction(session: Session) -> T:
+        return work(DeskService(session, runtime.clock, runtime.texts, runtime.loans.open(session)))
+
+    return await runtime.gateway.transaction(in_transaction)
 
 
 @router.post("/login", summary="Log in")

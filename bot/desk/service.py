@@ -17,11 +17,13 @@ from bot.core.texts import Texts
 from bot.desk.borrower import BorrowerFile
 from bot.desk.login import AgentIdentity
 from bot.desk.schemas import ConversationView, OwnItem, Queue, QueueItem, TranscriptMessage
+from bot.loans.port import LoanBackend
 
 
 class DeskService:
-    def __init__(self, session: Session, clock: Clock, texts: Texts) -> None:
+    def __init__(self, session: Session, clock: Clock, texts: Texts, loans: LoanBackend) -> None:
         self._session = session
+        self._loans = loans
         self._clock = clock
         self._repository = ConversationRepository(session)
         self._conversations = ConversationService(session, clock)
@@ -60,7 +62,7 @@ class DeskService:
         row = self.visible(agent, conversation_id)
         context = self._conversations.context(conversation_id)
         page = self._conversations.page_by_id(conversation_id, after)
-        borrower = BorrowerFile(self._session, self._clock)
+        borrower = BorrowerFile(self._session, self._clock, self._loans)
         return ConversationView(
             conversation_id=conversation_id,
             channel=context.channel,

@@ -7,11 +7,13 @@ Conflict (409)       ContractSettled, NothingOwed, PaymentInProgress, PaymentRes
                      ApplicationDecided, NoHold, InsufficientLine, IdempotencyConflict, NotReversible, CustomerExists,
                      ContractExists, AuthorisationRevoked, ContactRefused, NotReported
 CareError (500)      CatalogueRefused, LedgerMismatch
+Unavailable (503)    LoanBackendUnavailable
+CareError (502)      LoanBackendMisbehaved
 """
 
 from __future__ import annotations
 
-from bot.core.errors import CareError, Conflict, InvalidInput, NotFound
+from bot.core.errors import CareError, Conflict, InvalidInput, NotFound, Unavailable
 
 
 class CustomerNotFound(NotFound):
@@ -180,3 +182,19 @@ class LedgerMismatch(CareError):
     """Stored and derived balances disagree; ``details.contracts`` names the contracts."""
 
     code = "ledger_mismatch"
+
+
+class LoanBackendUnavailable(Unavailable):
+    """The core system behind the HTTP backend did not answer. Of a command the outcome is unknown: repeat it with its key.
+
+    ``details.retry_after``: seconds, when something is known about it.
+    """
+
+    code = "loan_backend_unavailable"
+
+
+class LoanBackendMisbehaved(CareError):
+    """The core system answered with something that the contract does not allow, or refused our secret."""
+
+    status = 502
+    code = "loan_backend_misbehaved"

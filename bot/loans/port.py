@@ -1,7 +1,7 @@
 """What the rest of the system may ask of the loan books: the ``LoanBackend`` protocol and the values it hands out.
 
 Actions and cases import this file only. The embedded SQL implementation is ``bot.loans.service.SqlLoanBackend``; an
-integrator may put another one (over HTTP) behind the same protocol.
+integrator may put their own core behind the same protocol: ``bot.loans.http_backend`` speaks to it (docs/loan-backend.md).
 
 Conventions: every amount is an integer in 分; a ``date`` is a business date in Shanghai; a ``datetime`` carries its zone;
 tuples are ordered as each docstring says; ``as_of=None`` means today by the backend's clock. A contract, payment or
@@ -19,6 +19,7 @@ from datetime import date, datetime, timedelta
 from typing import Literal, Protocol
 
 from bot.core.money import Fen
+from bot.core.wire import Moment, Rate
 
 ProductCode = Literal["KD", "YD", "XW", "FQ"]
 LineStatus = Literal["normal", "frozen", "reduced"]
@@ -73,7 +74,7 @@ class Customer:
 class CreditLineChange:
     """One entry of the line's history. ``reason`` is a code (``assessment``, ``overdue``, ``good_record``, ``opened``, …)."""
 
-    at: datetime
+    at: Moment
     old_limit: Fen
     new_limit: Fen
     status: LineStatus
@@ -104,9 +105,9 @@ class Application:
     product: ProductCode
     product_name: str
     amount: Fen
-    applied_at: datetime
+    applied_at: Moment
     status: ApplicationStatus
-    decided_at: datetime | None
+    decided_at: Moment | None
     refusal_reason: RefusalReason | None
     retry_on: date | None
 
@@ -174,11 +175,11 @@ class Contract:
     outstanding_principal: Fen
     drawn_on: date
     periods: int
-    daily_rate: str | None
-    annual_rate: str | None
-    period_fee_rate: str | None
-    penalty_daily_rate: str
-    annual_cost: str
+    daily_rate: Rate | None
+    annual_rate: Rate | None
+    period_fee_rate: Rate | None
+    penalty_daily_rate: Rate
+    annual_cost: Rate
     status: ContractStatus
     settled_on: date | None
     instalments: tuple[Instalment, ...]
@@ -251,7 +252,7 @@ class PayoffQuote:
     """What settles the contracts on ``as_of``; valid until the end of that day. Lines in allocation order (cash loans first)."""
 
     as_of: date
-    valid_until: datetime
+    valid_until: Moment
     contracts: tuple[QuoteLine, ...]
     total: Fen
 
@@ -306,7 +307,7 @@ class ScheduledRepayment:
     execute_on: date
     posts_on: date
     status: ScheduledStatus
-    created_at: datetime
+    created_at: Moment
 
 
 @dataclass(frozen=True)
@@ -329,9 +330,9 @@ class Payment:
     kind: PaymentKind
     amount: Fen
     status: PaymentStatus
-    created_at: datetime
-    resolved_at: datetime | None
-    informed_at: datetime | None
+    created_at: Moment
+    resolved_at: Moment | None
+    informed_at: Moment | None
     result_code: str | None
     side: Side
     targets: tuple[InstalmentRef, ...]
@@ -351,7 +352,7 @@ class DoubleDebit:
     instalment: int
     payment_nos: tuple[str, ...]
     amount_each: Fen
-    taken_at: tuple[datetime, ...]
+    taken_at: tuple[Moment, ...]
     surplus: Fen
     surplus_payment_no: str
     refund_no: str | None
@@ -365,8 +366,8 @@ class Mandate:
     bank_name: str
     card_tail: str
     status: Literal["active", "revoked"]
-    signed_at: datetime
-    revoked_at: datetime | None
+    signed_at: Moment
+    revoked_at: Moment | None
 
     def active_at(self, moment: datetime) -> bool:
         """Whether the mandate could be used at ``moment``."""
@@ -380,7 +381,7 @@ class DebitAttempt:
     contract_no: str
     instalment: int
     amount: Fen
-    attempted_at: datetime
+    attempted_at: Moment
     result_code: str
     side: Side
     payment_no: str | None
@@ -396,8 +397,8 @@ class Incident:
     incident_no: str
     channel: IncidentChannel
     status: Literal["suspected", "confirmed"]
-    starts_at: datetime
-    ends_at: datetime | None
+    starts_at: Moment
+    ends_at: Moment | None
     confirmed_by: str | None
     summary: str
     bank_name: str | None = None
@@ -415,9 +416,9 @@ class Notice:
     instalment: int
     kind: Literal["due_reminder", "overdue", "debit_failed"]
     channel: Literal["sms", "push", "call"]
-    sent_at: datetime
+    sent_at: Moment
     delivery: Delivery
-    delivered_at: datetime | None
+    delivered_at: Moment | None
 
 
 @dataclass(frozen=True)
@@ -428,8 +429,8 @@ class Drawdown:
     product: ProductCode
     product_name: str
     amount: Fen
-    requested_at: datetime
-    paid_at: datetime | None
+    requested_at: Moment
+    paid_at: Moment | None
     status: Literal["processing", "paid", "failed"]
     payee: str
 
@@ -440,8 +441,8 @@ class CreditAuthorisation:
 
     authorisation_no: str
     funding_party: str
-    given_at: datetime
-    revoked_at: datetime | None
+    given_at: Moment
+    revoked_at: Moment | None
 
 
 @dataclass(frozen=True)
@@ -452,7 +453,7 @@ class CreditInquiry:
     authorisation_no: str
     funding_party: str
     purpose: str
-    made_at: datetime
+    made_at: Moment
 
 
 @dataclass(frozen=True)
@@ -488,7 +489,7 @@ class Receipt:
     instalment: int | None
     amount: Fen
     reason: str
-    at: datetime
+    at: Moment
     refund_no: str | None
 
 
@@ -501,8 +502,8 @@ class Refund:
     reason: Literal["left_over", "double_debit", "penalty", "overcharge"]
     payment_no: str | None
     status: Literal["pending", "paid"]
-    created_at: datetime
-    paid_at: datetime | None
+    created_at: Moment
+    paid_at: Moment | None
 
 
 class LoanBackend(Protocol):
@@ -682,4 +683,11 @@ class LoanBackend(Protocol):
 
     def receipt(self, receipt_no: str) -> Receipt:
         """Raises ``ReceiptNotFound``."""
+        ...
+
+    def receipt_of(self, remedy_key: str) -> Receipt | None:
+        """What the waiver or refund with this idempotency key came to; ``None`` when it was never done.
+
+        With a backend that does not share our transaction this is how a remedy finds what an interrupted try already gave.
+        """
         ...

@@ -14,6 +14,9 @@ from bot.loans.unit import Unit, check_amount, check_text
 
 MAX_REASON_CHARS = 80
 
+REMEDIES = frozenset({"waive_penalty", "refund_penalty", "refund_payment"})
+"""Commands that end in a receipt."""
+
 
 class RemedyService:
     """Commands of the lender on one instalment or payment; who may give them is decided in ``bot.cases``."""
@@ -114,6 +117,11 @@ class RemedyService:
         if row is None:
             raise ReceiptNotFound(f"no receipt {receipt_no}")
         return row
+
+    def receipt_of(self, key: str) -> ReceiptRow | None:
+        """The receipt of the remedy with this key, if one was given; keys of other commands have none."""
+        used = self.unit.repository.idempotency_key(key)
+        return self.receipt(used.result) if used is not None and used.operation in REMEDIES else None
 
     def _locked(self, contract_no: str, instalment: int) -> tuple[ContractRow, InstalmentRow]:
         contract = self.unit.any_contract(contract_no)

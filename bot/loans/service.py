@@ -249,6 +249,10 @@ class SqlLoanBackend:
     def receipt(self, receipt_no: str) -> p.Receipt:
         return views.receipt(self._remedies.receipt(receipt_no))
 
+    def receipt_of(self, remedy_key: str) -> p.Receipt | None:
+        row = self._remedies.receipt_of(remedy_key)
+        return None if row is None else views.receipt(row)
+
 
 def _book_order(book: Book, as_of: date) -> tuple[bool, date, str]:
     unsettled = (position.due_on for position in positions(book, as_of) if not position.settled)

@@ -16,6 +16,7 @@ from bot.core.clock import FixedClock
 from bot.core.database import Database
 from bot.core.settings import ROOT, Settings
 from bot.core.texts import Texts
+from bot.loans.backends import EmbeddedBackends
 
 
 @dataclass
@@ -83,7 +84,7 @@ def settings() -> Settings:
 @pytest.fixture
 def serve(seeded: Database, clock: FixedClock, settings: Settings) -> Callable[[str | None], Server]:
     """``serve("C1002")``: the action server with a conversation of that customer; ``serve(None)``: an anonymous one."""
-    services = Services(seeded, clock, Texts.load(ROOT / "data" / "answers"), settings)
+    services = Services(seeded, clock, Texts.load(ROOT / "data" / "answers"), settings, EmbeddedBackends(clock))
 
     def make(customer_id: str | None) -> Server:
         with seeded.transaction() as session:
