@@ -1,7 +1,8 @@
 """Errors of the loan books; the codes are stable.
 
 NotFound (404)       CustomerNotFound, ContractNotFound, InstalmentNotFound, ApplicationNotFound, PaymentNotFound,
-                     ScheduledNotFound, ReceiptNotFound, ProductNotFound, PostingNotFound, IncidentNotFound
+                     ScheduledNotFound, ReceiptNotFound, ProductNotFound, PostingNotFound, IncidentNotFound,
+                     NoticeNotFound
 InvalidInput (400)   InvalidAmount, InvalidDate, AmountExceedsOwed, InvalidTerms, InvalidText, InvalidChoice
 Conflict (409)       ContractSettled, NothingOwed, PaymentInProgress, PaymentResolved, NotSchedulable, NotCancellable,
                      ApplicationDecided, NoHold, InsufficientLine, IdempotencyConflict, NotReversible, CustomerExists,
@@ -50,6 +51,10 @@ class ProductNotFound(NotFound):
 
 class IncidentNotFound(NotFound):
     code = "incident_not_found"
+
+
+class NoticeNotFound(NotFound):
+    code = "notice_not_found"
 
 
 class InvalidAmount(InvalidInput):

@@ -176,11 +176,14 @@ class PaymentService:
         """A payment that had failed was executed after all: the money is used as of the day the payment was made.
 
         It gets a payment of its own (number + ``-L``), for the borrower was told of the failure and may have paid again; what is
-        not needed any more is refunded. Repeating it changes nothing. Raises ``PaymentNotFound``.
+        not needed any more is refunded. Repeating it changes nothing. Raises ``PaymentNotFound``, ``PaymentResolved`` (it has not
+        failed).
         """
         failed = self._locked(payment_no)
         number = f"{payment_no}-L"
         if self.unit.repository.payment(number) is None:
+            if failed.status != "failed":
+                raise PaymentResolved(f"{payment_no} is {failed.status}", status=failed.status)
             refs = self.unit.repository.targets([payment_no])[payment_no]
             kind = cast(PaymentKind, failed.kind)
             self.record(failed.customer_id, failed.amount, refs, kind=kind, number=number, value_on=failed.value_on)

@@ -34,6 +34,8 @@ Side = Literal["none", "borrower", "system"]
 ScheduledStatus = Literal["scheduled", "taken", "posted", "cancelled", "failed"]
 ScheduleReason = Literal["too_early", "overdue", "already_scheduled", "payment_processing", "settled"]
 Delivery = Literal["pending", "delivered", "failed"]
+Flag = Literal["dunning", "bureau_report"]
+FlagState = Literal["on", "held", "off", "corrected"]
 IncidentChannel = Literal["auto_debit", "own_repayment", "all"]
 Advice = Literal[
     "wait",
@@ -422,6 +424,22 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class OverdueFlag:
+    """One change of a flag of an overdue instalment; the latest of each ``flag`` is how it stands.
+
+    ``dunning``: reminded to pay; ``bureau_report``: reported as overdue. ``state``: ``held`` while a dispute is open, ``off``
+    once settled, ``corrected`` when the report was wrong and was taken back. ``reason`` is a code.
+    """
+
+    contract_no: str
+    instalment: int
+    flag: Flag
+    state: FlagState
+    reason: str
+    at: Moment
+
+
+@dataclass(frozen=True)
 class Drawdown:
     """Money paid out for a contract: to the borrower's card (``payee`` = card tail) or to a shop (``payee`` = its name)."""
 
@@ -650,6 +668,10 @@ class LoanBackend(Protocol):
 
     def notices(self, customer_id: str, contract_no: str | None = None, instalment: int | None = None) -> tuple[Notice, ...]:
         """Oldest first, failed deliveries included."""
+        ...
+
+    def overdue_flags(self, customer_id: str, contract_no: str, instalment: int) -> tuple[OverdueFlag, ...]:
+        """What was done about the instalment being overdue, oldest first. Raises ``ContractNotFound``, ``InstalmentNotFound``."""
         ...
 
     # --- remedies (used by cases) ------------------------------------------------------------------------------------------

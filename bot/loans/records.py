@@ -13,6 +13,7 @@ from bot.loans.unit import Unit, check_choice, check_text
 NOTICE_KINDS = ("due_reminder", "overdue", "debit_failed")
 NOTICE_CHANNELS = ("sms", "push", "call")
 MAX_SUMMARY_CHARS = 2000
+MAX_AGENT_CHARS = 32
 
 
 class RecordService:
@@ -54,6 +55,10 @@ class RecordService:
         """
         check_choice("channel", channel, get_args(IncidentChannel))
         check_text("summary", summary, MAX_SUMMARY_CHARS)
+        if confirmed_by:
+            check_text("confirmed_by", confirmed_by, MAX_AGENT_CHARS)
+        if bank_name is not None:
+            check_text("bank_name", bank_name, 80)
         if starts_at.tzinfo is None:
             raise InvalidDate("an incident starts at a moment with a zone")
         row = IncidentRow(

@@ -14,7 +14,7 @@ from bot.loans import models as m
 from bot.loans.port import AllocationLine, Component, InstalmentRef, ProductCode
 from bot.loans.position import Book, Hold, Posted
 from bot.loans.schedule import PlannedInstalment
-from bot.loans.servicing.models import ChannelOrderRow
+from bot.loans.servicing.models import ChannelOrderRow, OverdueFlagRow
 
 COMPONENT_ACCOUNTS: dict[str, Component] = {
     "principal": "principal",
@@ -290,6 +290,23 @@ class LoanRepository:
         )
         return self.session.scalar(query.limit(1)) is not None
 
+    def order(self, order_no: str) -> ChannelOrderRow | None:
+        return self.session.get(ChannelOrderRow, order_no) if _is_number(order_no) else None
+
+    def incident(self, incident_no: str) -> m.IncidentRow | None:
+        return self.session.get(m.IncidentRow, incident_no) if _is_number(incident_no) else None
+
+    def notice(self, notice_key: str) -> m.NoticeRow | None:
+        """A planned notice by its key."""
+        query = select(m.NoticeRow).where(m.NoticeRow.notice_key == notice_key)
+        return self.session.scalar(query) if _is_number(notice_key) else None
+
+    def overdue_flags(self, contract_no: str, instalment: int) -> Sequence[OverdueFlagRow]:
+        """Every change of both flags, oldest first."""
+        row = OverdueFlagRow
+        query = select(row).where(row.contract_no == contract_no, row.instalment == instalment)
+        return self.session.scalars(query.order_by(row.id)).all()
+
     def schedules_to_take(self, day: date) -> Sequence[m.ScheduledRepaymentRow]:
         row = m.ScheduledRepaymentRow
         query = select(row).where(row.status == "scheduled", row.execute_on <= day, row.payment_no.is_(None))
@@ -345,4 +362,4 @@ class LoanRepository:
         return self.session.scalars(query.order_by(row.held_on, row.id)).all()
 
     def idempotency_key(self, key: str) -> m.IdempotencyKeyRow | None:
-        return self.session.get(m.IdempotencyKeyRow, key)
+        return self.session.get(m.IdempotencyKeyRow, key) if _is_number(key) else None

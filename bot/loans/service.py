@@ -221,6 +221,11 @@ class SqlLoanBackend:
         self._check_owner(customer_id, contract_no)
         return tuple(views.notice(row) for row in self._repository.notices(customer_id, contract_no, instalment))
 
+    def overdue_flags(self, customer_id: str, contract_no: str, instalment: int) -> tuple[p.OverdueFlag, ...]:
+        self.unit.own_contract(customer_id, contract_no)
+        self.unit.instalment(contract_no, instalment)
+        return tuple(views.overdue_flag(row) for row in self._repository.overdue_flags(contract_no, instalment))
+
     def _check_owner(self, customer_id: str, contract_no: str | None) -> None:
         self.unit.customer(customer_id)
         if contract_no is not None:

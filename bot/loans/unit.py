@@ -49,6 +49,12 @@ def check_choice(field: str, value: str, allowed: Collection[str]) -> None:
         raise InvalidChoice(f"{field} {value!r} is not one of {', '.join(allowed)}", field=field, allowed=list(allowed))
 
 
+def check_key(key: str, longest: int = MAX_KEY_CHARS) -> None:
+    """Raises ``InvalidInput`` unless ``key`` can be an idempotency key."""
+    if not isinstance(key, str) or not 0 < len(key) <= longest or not key.isprintable():
+        raise InvalidInput(f"an idempotency key has 1 to {longest} printable characters")
+
+
 class Unit:
     """One session's loan work. It never commits: the request boundary does."""
 
@@ -122,8 +128,7 @@ class Unit:
 
         Raises ``IdempotencyConflict`` when the key was used for something else, ``InvalidInput`` for an empty or overlong key.
         """
-        if not isinstance(key, str) or not 0 < len(key) <= MAX_KEY_CHARS or not key.isprintable():
-            raise InvalidInput(f"an idempotency key has 1 to {MAX_KEY_CHARS} printable characters")
+        check_key(key)
         row = self.repository.idempotency_key(key)
         if row is None:
             return None

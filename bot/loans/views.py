@@ -11,6 +11,7 @@ from bot.loans import port as p
 from bot.loans.codes import side_of
 from bot.loans.cost import plan_cost
 from bot.loans.position import CASH_LOANS, Book, Position
+from bot.loans.servicing.models import OverdueFlagRow
 
 STUCK_AFTER = timedelta(days=1)
 """A payment that the bank has not answered for this long needs a person."""
@@ -253,6 +254,12 @@ def incident(row: m.IncidentRow) -> p.Incident:
         confirmed_by=row.confirmed_by,
         summary=row.summary,
         bank_name=row.bank_name,
+    )
+
+
+def overdue_flag(row: OverdueFlagRow) -> p.OverdueFlag:
+    return p.OverdueFlag(
+        row.contract_no, row.instalment, cast(p.Flag, row.flag), cast(p.FlagState, row.state), row.reason, row.at
     )
 
 

@@ -15,10 +15,17 @@ from sqlalchemy.orm import Session
 from bot.core.clock import FixedClock
 from bot.core.database import Base
 from bot.core.errors import CareError
+from bot.core.settings import ROOT
 from bot.loans.catalogue import Catalogue
 from bot.loans.corrections import CorrectionService
 from bot.loans.origination import LoanTerms
 from bot.loans.port import InstalmentRef
+from bot.loans.servicing.channel import ChannelEvent, ChannelResult
+from bot.loans.servicing.incidents import IncidentService
+from bot.loans.servicing.notices import NoticeService
+from bot.loans.servicing.orders import OrderService
+from bot.loans.servicing.overdue import OverdueService
+from bot.loans.servicing.policy import Policy
 from tests.loans.conftest import CUSTOMER, World, make_world
 
 OTHER = "C9002"
@@ -41,6 +48,8 @@ class Facts:
         self.overdue = world.draw("FQ", 60000, "0.006", 6)
         world.clock.advance(days=20)
         self.settled = self._pay(100_000 + 800, [self.closed])
+        failed = world.payments.record(CUSTOMER, 100, [InstalmentRef(self.overdue, 1)], kind="own")
+        self.failed = world.payments.fail(failed.payment_no, "SYS_TIMEOUT").payment_no
         self.current = world.draw("YD", 100_000, "0.12", 6)
         world.clock.advance(days=20)
         self.processing = world.loans.create_payment(CUSTOMER, 100, key="p", contract_nos=[self.overdue]).payment_no
@@ -55,6 +64,13 @@ class Facts:
         self.revoked = world.records.give_authorisation(CUSTOMER, "资金方")
         world.records.revoke_authorisation(self.revoked)
         self.corrections = CorrectionService(world.unit)
+        self.policy = Policy.load(ROOT / "data" / "catalogue")
+        self.orders = OrderService(world.unit)
+        self.overdues = OverdueService(world.unit, self.policy.bureau_after_days)
+        self.notices = NoticeService(world.unit, self.policy)
+        self.incidents = IncidentService(world.unit, self.policy.detection)
+        self.incident = world.records.declare_incident("all", world.clock.now(), "x", confirmed_by=None).incident_no
+        self.notice = self.notices.dun(InstalmentRef(self.overdue, 1), "sms", "debtor", key="used").notice_key
         self.ref = InstalmentRef(self.overdue, 1)
         self.posting = world.unit.repository.live_allocations(self.settled)[0]
         self.today = world.clock.today()
@@ -86,9 +102,12 @@ def loans(method: str, *args: Any, **kwargs: Any) -> Command:
     return lambda f: getattr(f.world.loans, method)(*_filled(f, args), **_filled_names(f, kwargs))
 
 
+OF_FACTS = ("corrections", "orders", "overdues", "notices", "incidents")
+
+
 def service(name: str, method: str, *args: Any, **kwargs: Any) -> Command:
     def call(f: Facts) -> object:
-        of = f.corrections if name == "corrections" else getattr(f.world, name)
+        of = getattr(f, name) if name in OF_FACTS else getattr(f.world, name)
         return getattr(of, method)(*_filled(f, args), **_filled_names(f, kwargs))
 
     return call
@@ -165,18 +184,33 @@ OF_ANY_CUSTOMER: dict[str, Callable[[Any, Any], Command]] = {
     "loans.waive_penalty": lambda no, i: loans("waive_penalty", no, i, 1, reason="x", key="k"),
     "loans.refund_penalty": lambda no, i: loans("refund_penalty", no, i, 1, reason="x", key="k"),
     "debits.run_one": lambda no, i: service("debits", "run_one", no, i),
+    "debits.plan_one": lambda no, i: lambda f: f.world.debits.plan_one(InstalmentRef(_fill(f, no), i), f.policy.debit),
+    "overdues.refresh": lambda no, i: lambda f: f.overdues.refresh(InstalmentRef(_fill(f, no), i)),
+    "overdues.correct": lambda no, i: lambda f: f.overdues.correct(InstalmentRef(_fill(f, no), i), "x"),
+    "notices.plan": lambda no, i: lambda f: f.notices.plan(InstalmentRef(_fill(f, no), i)),
+    "notices.dun": lambda no, i: lambda f: f.notices.dun(InstalmentRef(_fill(f, no), i), "sms", "debtor", key="k"),
     "records.note_notice": lambda no, i: (
         lambda f: f.world.records.note_notice(InstalmentRef(_fill(f, no), i), "overdue", "sms", "delivered")
     ),
 }
-WRONG_CONTRACTS = [
-    (f"{name} {what}", make(no), "contract_not_found") for name, make in OF_ONE_CUSTOMER.items() for what, no in CONTRACTS.items()
-] + [
-    (f"{name} {what}", make(no, 1), "contract_not_found")
-    for name, make in OF_ANY_CUSTOMER.items()
-    for what, no in CONTRACTS.items()
-    if what != "foreign"
-]
+WRONG_CONTRACTS = (
+    [
+        (f"{name} {what}", make(no), "contract_not_found")
+        for name, make in OF_ONE_CUSTOMER.items()
+        for what, no in CONTRACTS.items()
+    ]
+    + [
+        (f"{name} {what}", make(no, 1), "contract_not_found")
+        for name, make in OF_ANY_CUSTOMER.items()
+        for what, no in CONTRACTS.items()
+        if what != "foreign"
+    ]
+    + [
+        (f"overdues.accrue {what}", service("overdues", "accrue", [no]), "contract_not_found")
+        for what, no in CONTRACTS.items()
+        if what != "foreign"
+    ]
+)
 WRONG_INSTALMENTS = [
     (f"{name} {number!r}", make(Fact("overdue"), number), "instalment_not_found")
     for name, make in OF_ANY_CUSTOMER.items()
@@ -200,6 +234,14 @@ CLOSED: list[tuple[str, Command, str]] = [
     ("loans.cancel_scheduled_repayment cancelled",
      loans("cancel_scheduled_repayment", CUSTOMER, Fact("taken_back"), key="k"), "not_cancellable"),
     ("payments.fail settled", service("payments", "fail", Fact("settled"), "SYS_TIMEOUT"), "payment_resolved"),
+    ("payments.give_back failed", service("payments", "give_back", Fact("failed"), "BANK_RETURNED"), "payment_resolved"),
+    ("payments.money_after_failure settled", service("payments", "money_after_failure", Fact("settled")), "payment_resolved"),
+    ("overdues.correct never reported", lambda f: f.overdues.correct(InstalmentRef(f.current, 1), "x"), "not_reported"),
+    ("notices.dun not overdue",
+     lambda f: f.notices.dun(InstalmentRef(f.current, 1), "sms", "debtor", key="k"), "contact_refused"),
+    ("notices.dun another", lambda f: f.notices.dun(f.ref, "sms", "employer", key="k"), "contact_refused"),
+    ("notices.dun key of another contact",
+     lambda f: f.notices.dun(f.ref, "call", "debtor", key="used"), "idempotency_key_reused"),
     ("corrections.reapply processing",
      service("corrections", "reapply", Fact("processing"), [Fact("ref")], reason="x", key="k"), "not_reversible"),
     ("corrections.reverse_waiver of an allocation",
@@ -245,6 +287,14 @@ NOBODY: list[tuple[str, Command, str]] = [
 BY_NUMBER: dict[str, tuple[Callable[[Any], Command], str]] = {
     "payments.settle": (lambda no: service("payments", "settle", no), "payment_not_found"),
     "payments.fail": (lambda no: service("payments", "fail", no, "SYS_TIMEOUT"), "payment_not_found"),
+    "payments.give_back": (lambda no: service("payments", "give_back", no, "BANK_RETURNED"), "payment_not_found"),
+    "payments.money_after_failure": (lambda no: service("payments", "money_after_failure", no), "payment_not_found"),
+    "scheduled.order": (lambda no: service("scheduled", "order", no), "scheduled_repayment_not_found"),
+    "scheduled.post": (lambda no: service("scheduled", "post", no), "scheduled_repayment_not_found"),
+    "incidents.confirm": (lambda no: service("incidents", "confirm", no, "A1"), "incident_not_found"),
+    "incidents.touched": (lambda no: service("incidents", "touched", no), "incident_not_found"),
+    "notices.note_delivery": (lambda no: service("notices", "note_delivery", no, "delivered"), "notice_not_found"),
+    "notices.compose": (lambda no: service("notices", "compose", no, {}), "notice_not_found"),
     "payments.mark_informed": (lambda no: service("payments", "mark_informed", no), "payment_not_found"),
     "loans.refund_payment": (lambda no: loans("refund_payment", no, 1, reason="x", key="k"), "payment_not_found"),
     "corrections.reapply": (
@@ -285,6 +335,19 @@ TEXTS: list[tuple[str, Command, str]] = [
             ("loans.refund_penalty", lambda text: loans("refund_penalty", Fact("overdue"), 1, 1, reason=text, key="k")),
             ("loans.refund_payment", lambda text: loans("refund_payment", Fact("settled"), 1, reason=text, key="k")),
             ("payments.fail", lambda text: service("payments", "fail", Fact("processing"), text)),
+            ("payments.give_back", lambda text: service("payments", "give_back", Fact("settled"), text)),
+            ("incidents.confirm", lambda text: service("incidents", "confirm", Fact("incident"), text)),
+            ("overdues.correct", lambda text: lambda f: f.overdues.correct(f.ref, text)),
+            ("records.declare_incident by", lambda text: lambda f: f.world.records.declare_incident(
+                "all", f.world.clock.now(), "x", confirmed_by=text or " ")),
+            ("records.declare_incident bank", lambda text: lambda f: f.world.records.declare_incident(
+                "all", f.world.clock.now(), "x", confirmed_by=None, bank_name=text)),
+            ("orders.apply number", lambda text: lambda f: f.orders.apply(ChannelResult(text, "settled"))),
+            ("orders.apply code", lambda text: lambda f: f.orders.apply(ChannelResult(f.processing, "failed", text))),
+            ("orders.receive event",
+             lambda text: lambda f: f.orders.receive(ChannelEvent(text, ChannelResult(f.processing, "settled")))),
+            ("orders.receive number",
+             lambda text: lambda f: f.orders.receive(ChannelEvent("e", ChannelResult(text, "settled")))),
             ("debits.record", lambda text: service("debits", "record", Fact("mandate"), Fact("ref"), 1, text)),
             ("origination.register",
              lambda text: service("origination", "register", "C9003", text, "13900009003", "银行", "0003")),
@@ -308,6 +371,14 @@ TEXTS: list[tuple[str, Command, str]] = [
     ("origination.refuse", service("origination", "refuse", Fact("pending"), "bad mood", None), "invalid_choice"),
     ("origination.set_line", service("origination", "set_line", CUSTOMER, 1, "golden", "x"), "invalid_choice"),
     ("records.note_notice", service("records", "note_notice", Fact("ref"), "gossip", "sms", "delivered"), "invalid_choice"),
+    ("notices.dun channel", lambda f: f.notices.dun(f.ref, "letter", "debtor", key="k"),  # type: ignore[arg-type]
+     "invalid_choice"),
+    ("notices.note_delivery state", service("notices", "note_delivery", Fact("notice"), "lost"), "invalid_choice"),
+    ("orders.apply state", lambda f: f.orders.apply(ChannelResult(f.processing, "gone")),  # type: ignore[arg-type]
+     "invalid_choice"),
+    ("orders.receive state",
+     lambda f: f.orders.receive(ChannelEvent("e", ChannelResult(f.processing, "gone"))),  # type: ignore[arg-type]
+     "invalid_choice"),
     ("records.declare_incident channel",
      lambda f: f.world.records.declare_incident("post", f.world.clock.now(), "x", confirmed_by=None),  # type: ignore[arg-type]
      "invalid_choice"),
@@ -325,6 +396,7 @@ KEYS = [
     for key in ("", "k" * 201, "k\x00", 5)
     for name, command in (
         ("loans.create_payment", loans("create_payment", CUSTOMER, 100, key=key)),
+        ("notices.dun", service("notices", "dun", Fact("ref"), "sms", "debtor", key=key)),
         ("loans.schedule_repayment", loans("schedule_repayment", CUSTOMER, Fact("current"), date(2026, 10, 5), key=key)),
         ("loans.cancel_scheduled_repayment", loans("cancel_scheduled_repayment", CUSTOMER, Fact("taken_back"), key=key)),
         ("loans.cancel_application", loans("cancel_application", CUSTOMER, Fact("pending"), key=key)),
@@ -364,13 +436,21 @@ def test_every_bad_input_has_its_code_and_writes_nothing(facts: Facts) -> None:
     assert wrong == []
 
 
-WITHOUT_INPUT = {"origination.load_catalogue", "debits.run", "scheduled.take_due", "scheduled.post_due"}
+WITHOUT_INPUT = {
+    "origination.load_catalogue", "debits.run", "debits.due", "scheduled.take_due", "scheduled.post_due", "scheduled.to_take",
+    "scheduled.to_post", "incidents.detect", "overdues.candidates", "notices.candidates", "notices.to_send",
+}  # fmt: skip
 """Take nothing that a caller could get wrong (the catalogue checks itself)."""
-GIVEN_A_ROW = {"records.end_incident", "records.revoke_authorisation", "payments.finish"}
+GIVEN_A_ROW = {"records.end_incident", "records.revoke_authorisation", "payments.finish", "payments.order"}
 """Take a row that was looked up before."""
+NOTHING_TO_DO = {"orders.claim", "orders.run_now"}
+"""Do nothing for an order that is not there: it may have ended since it was listed."""
+ANSWERS = {"overdues.history", "overdues.state", "overdues.held", "notices.refusal"}
+"""Only ask, of an instalment that was looked up before."""
 BEHIND_THE_PORT = {
     "origination.cancel", "payments.create", "remedies.hold", "remedies.release", "remedies.waive_penalty",
-    "remedies.refund_penalty", "remedies.refund_payment", "remedies.receipt", "scheduled.schedule", "scheduled.cancel",
+    "remedies.refund_penalty", "remedies.refund_payment", "remedies.receipt", "remedies.receipt_of",
+    "scheduled.schedule", "scheduled.cancel",
     "scheduled.window",
 }  # fmt: skip
 """Called by the port's method of the table."""
@@ -381,6 +461,7 @@ def test_the_table_names_every_command(facts: Facts) -> None:
     services = {
         "origination": world.origination, "payments": world.payments, "debits": world.debits, "records": world.records,
         "remedies": world.remedies, "scheduled": world.scheduled, "corrections": facts.corrections,
+        "orders": facts.orders, "overdues": facts.overdues, "notices": facts.notices, "incidents": facts.incidents,
     }  # fmt: skip
     commands = {
         f"{name}.{method}"
@@ -394,8 +475,19 @@ def test_the_table_names_every_command(facts: Facts) -> None:
         if "key" in inspect.signature(function).parameters
     }
     in_table = {name.split()[0] for name, _, _ in TABLE}
-    assert commands - WITHOUT_INPUT - GIVEN_A_ROW - BEHIND_THE_PORT - in_table == set()
+    assert commands - WITHOUT_INPUT - GIVEN_A_ROW - NOTHING_TO_DO - ANSWERS - BEHIND_THE_PORT - in_table == set()
     assert in_table - commands == {"loans.payoff_quote", "loans.repayment_preview"}  # they ask, but with an amount or a date
+
+
+@pytest.mark.parametrize("order_no", ["P-404", "\x00", "", "x" * 201])
+def test_an_order_that_is_not_there_is_not_sent_and_its_report_is_only_noted(facts: Facts, order_no: str) -> None:
+    before = everything(facts.world)
+    assert facts.orders.claim(order_no) is None
+    facts.orders.run_now(order_no, facts.world.bank)
+    assert everything(facts.world) == before
+    assert facts.orders.receive(ChannelEvent("e-1", ChannelResult("P-404", "settled"))) == "unknown_order"
+    after = everything(facts.world)
+    assert [table for table in after if after[table] != before[table]] == ["channel_events"]
 
 
 def test_an_empty_list_of_contracts_owes_nothing(facts: Facts) -> None:

@@ -185,3 +185,16 @@ def test_after_any_corrections_the_books_agree_and_no_money_is_lost(
             assert owed == contract.outstanding_principal
             assert all(0 <= item.paid_principal <= item.principal for item in contract.instalments)
         session.rollback()
+
+
+def test_a_payment_that_was_moved_and_then_returned_is_undone_once(world: World) -> None:
+    """What the correction reversed is not reversed again."""
+    first, second = world.draw("FQ", 60000, "0", 6), world.draw("FQ", 60000, "0", 6)
+    payment_no = world.loans.create_payment(CUSTOMER, 10000, key="p", contract_nos=[first]).payment_no
+    world.payments.settle(payment_no)
+    CorrectionService(world.unit).reapply(payment_no, [InstalmentRef(second, 1)], reason="wrong contract", key="c")
+    world.payments.give_back(payment_no, "BANK_RETURNED")
+    world.session.flush()
+    assert [world.unit.instalment(number, 1).paid_principal for number in (first, second)] == [0, 0]
+    assert [world.unit.ledger.balance(account) for account in ("bank", "unapplied", "principal")] == [-120000, 0, 120000]
+    world.check()

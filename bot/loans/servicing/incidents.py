@@ -9,14 +9,13 @@ from datetime import datetime
 
 from sqlalchemy import or_, select
 
-from bot.core.errors import InvalidInput
 from bot.loans.codes import side_of
 from bot.loans.errors import IncidentNotFound
 from bot.loans.models import CustomerRow, DebitAttemptRow, IncidentRow, MandateRow, PaymentRow, PaymentTargetRow
 from bot.loans.port import IncidentChannel, InstalmentRef
-from bot.loans.records import RecordService
+from bot.loans.records import MAX_AGENT_CHARS, RecordService
 from bot.loans.servicing.policy import DetectionPolicy
-from bot.loans.unit import Unit
+from bot.loans.unit import Unit, check_text
 from bot.loans.views import STUCK_AFTER
 
 
@@ -56,11 +55,10 @@ class IncidentService:
     def confirm(self, incident_no: str, by: str) -> IncidentRow:
         """Somebody (their id) confirms a suspected incident; who did so first stays.
 
-        Raises ``IncidentNotFound``, ``InvalidInput``.
+        Raises ``IncidentNotFound``, ``InvalidText``.
         """
-        if not by:
-            raise InvalidInput("an incident is confirmed by somebody")
         row = self._incident(incident_no)
+        check_text("confirmed_by", by, MAX_AGENT_CHARS)
         if row.status == "suspected":
             row.status, row.confirmed_by = "confirmed", by
             self.unit.session.flush()
@@ -158,7 +156,7 @@ class IncidentService:
         return [each.payment_no for each in rows if _in_trouble(each)]
 
     def _incident(self, incident_no: str) -> IncidentRow:
-        row = self.unit.session.get(IncidentRow, incident_no)
+        row = self.unit.repository.incident(incident_no)
         if row is None:
             raise IncidentNotFound(f"no incident {incident_no}")
         return row

@@ -7,23 +7,24 @@ sender that honours the key delivers it once.
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 from sqlalchemy import func, select
 
 from bot.core.clock import SHANGHAI, chinese_date
 from bot.core.money import format_yuan
 from bot.core.texts import Text
-from bot.loans.errors import ContactRefused, InstalmentNotFound
+from bot.loans.errors import ContactRefused, IdempotencyConflict, NoticeNotFound
 from bot.loans.models import ContractRow, InstalmentRow, NoticeRow
 from bot.loans.port import Delivery, InstalmentRef
 from bot.loans.position import Position, positions
 from bot.loans.servicing.overdue import OverdueService
 from bot.loans.servicing.policy import Policy
-from bot.loans.unit import Unit
+from bot.loans.unit import Unit, check_choice, check_key
 
 NoticeKind = Literal["due_reminder", "overdue", "debit_failed"]
 NoticeChannel = Literal["sms", "push", "call"]
+MAX_DUN_KEY_CHARS = 100
 
 
 class NoticeSender(Protocol):
@@ -88,13 +89,17 @@ class NoticeService:
 
         ``recipient``: ``debtor``, or the code of whom else the caller has in mind. Raises ``ContactRefused`` with
         ``details.reason``: ``quiet_hours``, ``daily_limit``, ``not_the_debtor``, ``on_hold``, ``not_overdue``;
-        ``ContractNotFound``, ``InstalmentNotFound``.
+        ``ContractNotFound``, ``InstalmentNotFound``, ``InvalidChoice``, ``IdempotencyConflict``.
         """
+        check_key(key, MAX_DUN_KEY_CHARS)
         contract, _ = self._locked(ref)
         key = f"dun:{key}"
-        known = self.unit.session.scalar(select(NoticeRow).where(NoticeRow.notice_key == key))
+        known = self.unit.repository.notice(key)
         if known is not None:
+            if (known.contract_no, known.instalment, known.channel) != (ref.contract_no, ref.instalment, channel):
+                raise IdempotencyConflict(f"key {key!r} was used for another contact")
             return known
+        check_choice("channel", channel, get_args(NoticeChannel))
         reason = self.refusal(ref, recipient)
         if reason is not None:
             raise ContactRefused(f"no dunning of {ref.contract_no} #{ref.instalment}: {reason}", reason=reason)
@@ -141,10 +146,9 @@ class NoticeService:
         return row
 
     def note_delivery(self, key: str, delivery: Delivery) -> None:
-        """What the sender reports of a planned notice; a final state stays."""
-        row = self.unit.session.scalar(select(NoticeRow).where(NoticeRow.notice_key == key))
-        if row is None:
-            raise LookupError(f"no notice {key}")
+        """What the sender reports of a planned notice; a final state stays. Raises ``NoticeNotFound``, ``InvalidChoice``."""
+        row = self._notice(key)
+        check_choice("delivery", delivery, get_args(Delivery))
         if row.delivery == "pending" and delivery != "pending":
             row.delivery = delivery
             row.delivered_at = self.unit.clock.now() if delivery == "delivered" else None
@@ -161,9 +165,7 @@ class NoticeService:
 
     def compose(self, key: str, texts: dict[str, Text]) -> tuple[str, str] | None:
         """Phone and text of a planned notice; ``None`` when it was paid or put on hold since, and so must not be sent."""
-        row = self.unit.session.scalar(select(NoticeRow).where(NoticeRow.notice_key == key))
-        if row is None:
-            raise LookupError(f"no notice {key}")
+        row = self._notice(key)
         ref = InstalmentRef(row.contract_no, row.instalment)
         position = self._position(ref)
         if position.settled or (row.kind == "overdue" and self.overdue.held(ref)):
@@ -185,13 +187,16 @@ class NoticeService:
         book = self.unit.repository.books([self.unit.any_contract(ref.contract_no)])[0]
         return positions(book, self.unit.clock.today())[ref.instalment - 1]
 
+    def _notice(self, key: str) -> NoticeRow:
+        row = self.unit.repository.notice(key)
+        if row is None:
+            raise NoticeNotFound(f"no notice {key}")
+        return row
+
     def _planned(self, key: str) -> bool:
-        return self.unit.session.scalar(select(NoticeRow.id).where(NoticeRow.notice_key == key)) is not None
+        return self.unit.repository.notice(key) is not None
 
     def _locked(self, ref: InstalmentRef) -> tuple[ContractRow, InstalmentRow]:
         contract = self.unit.any_contract(ref.contract_no)
         self.unit.lock(contract.customer_id)
-        row = self.unit.repository.instalment(ref.contract_no, ref.instalment)
-        if row is None:
-            raise InstalmentNotFound(f"{ref.contract_no} has no instalment {ref.instalment}")
-        return contract, row
+        return contract, self.unit.instalment(ref.contract_no, ref.instalment)

@@ -6,7 +6,7 @@ the same books as one clean run: ``settled`` outweighs ``failed`` (the money cam
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 from bot.loans.codes import SUCCESS
 from bot.loans.debit_records import record_debit
@@ -14,9 +14,9 @@ from bot.loans.models import DebitAttemptRow, MandateRow, ScheduledRepaymentRow
 from bot.loans.payments import PaymentService
 from bot.loans.port import InstalmentRef, PaymentKind
 from bot.loans.position import positions
-from bot.loans.servicing.channel import ChannelEvent, ChannelResult, ChannelTimeout, PaymentChannel, PaymentOrder
+from bot.loans.servicing.channel import ChannelEvent, ChannelResult, ChannelState, ChannelTimeout, PaymentChannel, PaymentOrder
 from bot.loans.servicing.models import ChannelEventRow, ChannelOrderRow
-from bot.loans.unit import Unit
+from bot.loans.unit import Unit, check_choice, check_text
 
 Outcome = Literal["applied", "repeated", "pending", "contradiction", "unknown_order"]
 
@@ -58,7 +58,8 @@ class OrderService:
         return order.amount > 0
 
     def receive(self, event: ChannelEvent) -> Outcome:
-        """A callback. One that was received before changes nothing."""
+        """A callback. One that was received before changes nothing. Raises ``InvalidText``, ``InvalidChoice``."""
+        check_text("event_id", event.event_id, 80)
         known = self.unit.session.get(ChannelEventRow, event.event_id)
         if known is not None:
             return "repeated"
@@ -83,7 +84,12 @@ class OrderService:
         """Brings the books in line with what the bank says of an order.
 
         ``contradiction``: it calls failed what it settled before; the money came, so nothing changes and a person has to ask.
+        Raises ``InvalidText``, ``InvalidChoice``: the bank's report is not of the port's form.
         """
+        check_text("order_no", result.order_no, 40)
+        check_choice("state", result.state, get_args(ChannelState))
+        if result.code is not None:
+            check_text("result_code", result.code, 32)
         order = self._locked(result.order_no)
         if order is None:
             return "unknown_order"
@@ -163,7 +169,7 @@ class OrderService:
         return tuple(self.unit.repository.targets([order.order_no])[order.order_no])
 
     def _locked(self, order_no: str) -> ChannelOrderRow | None:
-        order = self.unit.session.get(ChannelOrderRow, order_no)
+        order = self.unit.repository.order(order_no)
         if order is not None:
             self.unit.lock(order.customer_id)
         return order

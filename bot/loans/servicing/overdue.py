@@ -7,20 +7,18 @@ A flag is the latest row of its append-only history: ``on`` (dunned; reported as
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, cast
+from typing import cast
 
 from sqlalchemy import func, insert, select
 
-from bot.loans.errors import InstalmentNotFound, NotReported
-from bot.loans.models import InstalmentRow
-from bot.loans.port import InstalmentRef
+from bot.loans.errors import NotReported
+from bot.loans.port import Flag, FlagState, InstalmentRef
 from bot.loans.position import positions
 from bot.loans.servicing.models import OverdueFlagRow, PenaltyAccrualRow
-from bot.loans.unit import Unit
+from bot.loans.unit import Unit, check_text
 
-Flag = Literal["dunning", "bureau_report"]
-FlagState = Literal["on", "held", "off", "corrected"]
 FLAGS: tuple[Flag, ...] = ("dunning", "bureau_report")
+MAX_REASON_CHARS = 32
 
 
 class OverdueService:
@@ -47,7 +45,7 @@ class OverdueService:
     def refresh(self, ref: InstalmentRef) -> bool:
         """Brings both flags in line with the books; whether one changed. Raises ``InstalmentNotFound``."""
         self.unit.lock(self.unit.any_contract(ref.contract_no).customer_id)
-        row = self._instalment(ref)
+        row = self.unit.instalment(ref.contract_no, ref.instalment)
         changed, held, days = False, self.held(ref), (self.unit.clock.today() - row.due_on).days
         for flag in FLAGS:
             state = self.state(ref, flag)
@@ -75,10 +73,11 @@ class OverdueService:
     def correct(self, ref: InstalmentRef, reason: str) -> OverdueFlagRow:
         """Takes a report to the credit bureau back (product §3). Repeating it changes nothing.
 
-        Raises ``NotReported`` when the bureau was never told, ``ContractNotFound``, ``InstalmentNotFound``.
+        Raises ``NotReported`` when the bureau was never told, ``ContractNotFound``, ``InstalmentNotFound``, ``InvalidText``.
         """
         self.unit.lock(self.unit.any_contract(ref.contract_no).customer_id)
-        self._instalment(ref)
+        self.unit.instalment(ref.contract_no, ref.instalment)
+        check_text("reason", reason, MAX_REASON_CHARS)
         history = [row for row in self.history(ref) if row.flag == "bureau_report"]
         if history and history[-1].state == "corrected":
             return history[-1]
@@ -88,9 +87,7 @@ class OverdueService:
 
     def history(self, ref: InstalmentRef) -> Sequence[OverdueFlagRow]:
         """Every change of both flags, oldest first."""
-        row = OverdueFlagRow
-        query = select(row).where(row.contract_no == ref.contract_no, row.instalment == ref.instalment)
-        return self.unit.session.scalars(query.order_by(row.id)).all()
+        return self.unit.repository.overdue_flags(ref.contract_no, ref.instalment)
 
     def state(self, ref: InstalmentRef, flag: Flag) -> FlagState | None:
         """The flag now; ``None`` when it was never set."""
@@ -102,8 +99,12 @@ class OverdueService:
         return any(row.released_on is None for row in self.unit.repository.holds(ref.contract_no, ref.instalment))
 
     def accrue(self, contract_nos: Sequence[str]) -> int:
-        """Records today's penalty of every overdue instalment of the contracts, once a day; returns how many were new."""
+        """Records today's penalty of every overdue instalment of the contracts, once a day; returns how many were new.
+
+        Raises ``ContractNotFound``.
+        """
         unit, today = self.unit, self.unit.clock.today()
+        contracts = [unit.any_contract(number) for number in contract_nos]
         row = PenaltyAccrualRow
         known_query = select(row.contract_no, row.instalment).where(row.accrued_on == today, row.contract_no.in_(contract_nos))
         known = {(contract_no, number) for contract_no, number in unit.session.execute(known_query)}
@@ -115,7 +116,7 @@ class OverdueService:
                 "accrued": position.penalty,
                 "held": any(hold.instalment == position.number and hold.released_on is None for hold in book.holds),
             }
-            for book in unit.repository.books([unit.any_contract(number) for number in contract_nos])
+            for book in unit.repository.books(contracts)
             for position in positions(book, today)
             if position.due_on < today and not position.settled and (book.contract_no, position.number) not in known
         ]
@@ -134,10 +135,4 @@ class OverdueService:
         )
         self.unit.session.add(row)
         self.unit.session.flush()
-        return row
-
-    def _instalment(self, ref: InstalmentRef) -> InstalmentRow:
-        row = self.unit.repository.instalment(ref.contract_no, ref.instalment)
-        if row is None:
-            raise InstalmentNotFound(f"{ref.contract_no} has no instalment {ref.instalment}")
         return row

@@ -187,7 +187,7 @@ def test_a_key_used_for_another_command_is_an_error(books: Books) -> None:
         waive(books.loans, "the key", False)
 
 
-@pytest.mark.parametrize("key", ["争议：郭海/第10期 #1", "a:b.c~d-e_f%41", " blank ", "é" * 200, "\r\nX-Injected: 1"])
+@pytest.mark.parametrize("key", ["争议：郭海/第10期 #1", "a:b.c~d-e_f%41", " blank ", "é" * 200, "k" * 200])
 def test_any_key_of_up_to_200_characters_works(books: Books, key: str) -> None:
     first = books.loans.waive_penalty(*OVERDUE, 1, reason="x", key=key)
     assert books.loans.waive_penalty(*OVERDUE, 1, reason="x", key=key) == first

@@ -90,6 +90,7 @@ CASES: list[tuple[str, type[CareError], Ask]] = [
     ("outside the window", e.NotSchedulable, lambda b: schedule(b, "C1005", TODAY + timedelta(days=60))),
     ("no hold", e.NoHold, lambda b: b.loans.release_accrual(FQ, 10, key="k")),
     ("empty key", InvalidInput, lambda b: b.loans.create_payment("C1002", 100, key="")),
+    ("key with a line break", InvalidInput, lambda b: b.loans.create_payment("C1002", 100, key="\r\nX-Injected: 1")),
     ("overlong key", InvalidInput, lambda b: b.loans.create_payment("C1002", 100, key="k" * 201)),
 ]  # fmt: skip
 

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from bot.core.clock import SHANGHAI
-from bot.loans.errors import CustomerNotFound
+from bot.loans.errors import ContractNotFound, CustomerNotFound, InstalmentNotFound
 from bot.loans.http_backend import HttpLoanBackend, http_loan_backend
 from bot.loans.http_contract import OPERATIONS
 from bot.loans.http_server import OpenBackend
-from bot.loans.port import LoanBackend
+from bot.loans.port import InstalmentRef, LoanBackend
+from bot.loans.servicing.overdue import OverdueService
 from tests.loans.contract.conftest import Books, Connect
 
 TODAY = date(2026, 8, 22)
@@ -62,6 +63,7 @@ READS: dict[str, Ask] = {
     "debit_attempts": lambda loans, who: loans.debit_attempts(who),
     "incidents": lambda loans, who: loans.incidents(TODAY - timedelta(days=60), TODAY, "auto_debit", customer_id=who),
     "notices": lambda loans, who: loans.notices(who),
+    "overdue_flags": when_there_is_one(lambda loans, who, number: loans.overdue_flags(who, number, 1)),
     "holds": when_there_is_one(lambda loans, who, number: loans.holds(number, 1)),
 }
 
@@ -107,6 +109,23 @@ def test_moments_come_in_shanghai_time_so_that_their_date_is_the_business_date(b
     assert len(found) > 15
     assert {moment.utcoffset() for moment in found} == {timedelta(hours=8)}
     assert {moment.tzinfo for moment in found} == {SHANGHAI}
+
+
+def test_the_history_of_the_overdue_flags(books: Books) -> None:
+    number = next(item for item in books.loans.contracts("C1001") if item.status == "overdue")
+    late = next(item.number for item in number.instalments if item.status == "overdue")
+    with books.behind() as world:
+        overdue = OverdueService(world.unit, bureau_after_days=1)
+        overdue.refresh(InstalmentRef(number.contract_no, late))
+        overdue.correct(InstalmentRef(number.contract_no, late), "system_fault")
+    found = books.loans.overdue_flags("C1001", number.contract_no, late)
+    assert [(item.flag, item.state) for item in found][-1] == ("bureau_report", "corrected")
+    assert {item.flag for item in found} == {"dunning", "bureau_report"}
+    assert found[-1].reason == "system_fault"
+    with pytest.raises(ContractNotFound):
+        books.loans.overdue_flags("C1002", number.contract_no, late)
+    with pytest.raises(InstalmentNotFound):
+        books.loans.overdue_flags("C1001", number.contract_no, 99)
 
 
 def test_no_contracts_chosen_is_not_all_contracts(books: Books) -> None:
