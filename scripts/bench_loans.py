@@ -1,6 +1,6 @@
 """The loan books on PostgreSQL: make bench-loans [CONTRACTS=1000000]. Makes databases of its own and drops them afterwards.
 
-Quotes and allocations: p50 and p99 of single transactions, at growing sizes of the book. Runs over the whole book: rows per second.
+Quotes and allocations: p50 and p99 of one transaction, at growing sizes of the book. Runs over the whole book: rows a second.
 ``TEST_POSTGRES_URL`` names the server (default: 127.0.0.1, user postgres).
 """
 
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.orm import Session
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
@@ -144,10 +145,11 @@ def runs(database: Database) -> dict[str, Any]:
     """The runs over the whole book; the second time they find nothing left to do."""
     policy = Policy.load(ROOT / "data" / "catalogue").debit
     found: dict[str, Any] = {}
-    for name, run in (
-        ("due-day debit run", lambda session: order_all(Unit(session, CLOCK), policy)),
-        ("penalty accrual", lambda session: accrue_all(session, TODAY)),
-    ):
+    by_name: dict[str, Callable[[Session], int]] = {
+        "due-day debit run": lambda session: order_all(Unit(session, CLOCK), policy),
+        "penalty accrual": lambda session: accrue_all(session, TODAY),
+    }
+    for name, run in by_name.items():
         for label in (name, f"{name}, again"):
             started = time.perf_counter()
             with database.transaction() as session:

@@ -1,4 +1,4 @@
-"""A large invented loan book for benchmarks, loaded by COPY: thousands of life stories made by the real rules, repeated many times.
+"""A large invented loan book for benchmarks, loaded by COPY: thousands of life stories made by the real rules, repeated.
 
 A story is one contract at a certain age: its plan, what was paid and when, its ledger. Rows are kept as text with ``@`` where the
 contract's index goes, so that a million contracts are a million text replacements. Balances derive from the ledger as always.
@@ -35,11 +35,12 @@ MIX: tuple[tuple[ProductCode, Method, int, tuple[str, ...], tuple[int, ...]], ..
 COLUMNS = {
     "customers": "customer_id, name, phone, bank_name, card_tail, registered_at",
     "mandates": "mandate_no, customer_id, bank_name, card_tail, signed_at, revoked_at",
-    "contracts": "contract_no, customer_id, product_code, principal, drawn_on, due_day, periods, rate, penalty_daily_rate, settled_on",
+    "contracts": "contract_no, customer_id, product_code, principal, drawn_on, due_day, periods, rate, penalty_daily_rate, "
+    "settled_on",
     "instalments": "contract_no, number, starts_on, due_on, principal, interest, fee, paid_principal, paid_interest, paid_fee, "
     "paid_penalty, waived_penalty, settled_on",
-    "payments": "payment_no, customer_id, kind, amount, status, created_at, value_on, resolved_at, informed_at, result_code, applied, "
-    "refunded",
+    "payments": "payment_no, customer_id, kind, amount, status, created_at, value_on, resolved_at, informed_at, result_code, "
+    "applied, refunded",
     "payment_targets": "payment_no, contract_no, instalment",
     "ledger_transactions": "id, kind, customer_id, value_on, posted_at, payment_no",
     "ledger_entries": "id, transaction_id, debit, credit, amount, contract_no, instalment",
@@ -193,7 +194,7 @@ def load(
             for _, definition in indexes:
                 connection.execute(definition)
         for table in SERIAL:
-            connection.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {(contracts + 1) * 1000})")  # noqa: S608
+            connection.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {(contracts + 1) * 1000})")
         progress("VACUUM ANALYZE", contracts, contracts)
         connection.execute("VACUUM ANALYZE")
     return rows

@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     ScalarSelect,
+    SQLColumnExpression,
     Subquery,
     and_,
     case,

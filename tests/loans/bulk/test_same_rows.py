@@ -36,13 +36,13 @@ def shared(request: pytest.FixtureRequest) -> Database:
     return database
 
 
-def accruals(world: World) -> list[Any]:
+def accrual_rows(world: World) -> list[Any]:
     row = PenaltyAccrualRow
     query = select(row.contract_no, row.instalment, row.accrued_on, row.accrued, row.held)
     return list(world.session.execute(query.order_by(row.contract_no, row.instalment, row.accrued_on)))
 
 
-def orders(world: World) -> list[Any]:
+def order_rows(world: World) -> list[Any]:
     """All columns but the number, which is random."""
     columns = [column for column in ChannelOrderRow.__table__.columns if column.name != "order_no"]
     found = world.session.execute(select(*columns).where(ChannelOrderRow.run_on.is_not(None)))
@@ -100,9 +100,9 @@ def test_any_portfolio_gets_the_same_orders_and_accruals(
         assert fits(session)
         for _ in range(2):
             portfolios.move_to_a_due_day(world, offset, at)
-            made = both_ways(world, lambda: order_each(world, policy), lambda: order_all(world.unit, policy.debit), orders)
+            made = both_ways(world, lambda: order_each(world, policy), lambda: order_all(world.unit, policy.debit), order_rows)
             seen[f"{dialect} orders"] += made
-            made = both_ways(world, lambda: accrue_each(world), lambda: accrue_all(session, clock.today()), accruals)
+            made = both_ways(world, lambda: accrue_each(world), lambda: accrue_all(session, clock.today()), accrual_rows)
             seen[f"{dialect} accruals"] += made
             clock.advance(days=1)
         session.rollback()
