@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, String, and_, literal, or_, select, type_coerce
+from sqlalchemy import CTE, ColumnElement, Select, String, and_, exists, literal, or_, select, type_coerce
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from bot.loans.bulk.principal import is_held, overdue_principal_days
-from bot.loans.bulk.sql import DayNumber, HalfUp, insert_rows, rates
+from bot.loans.bulk.sql import DayNumber, HalfUp, insert_rows, prefer_indexes, rates
 from bot.loans.models import ContractRow, InstalmentRow
 from bot.loans.servicing.models import PenaltyAccrualRow
 
@@ -24,6 +24,7 @@ def accrue_all(session: Session, today: date) -> int:
 
     Ask ``sql.fits`` first.
     """
+    prefer_indexes(session)
     texts = set(session.scalars(select(PENALTY_RATE).join(ROW).where(_overdue(today)).distinct()))
     if not texts:
         return 0
@@ -69,4 +70,8 @@ def _due(today: date, exact: CTE) -> CTE:
 
 def _overdue(today: date) -> ColumnElement[bool]:
     # ``settled_on`` is kept by every posting; an instalment of nothing was never posted to and is settled from the start.
-    return and_(ROW.settled_on.is_(None), ROW.due_on < today, or_(ROW.principal > 0, ROW.interest > 0))
+    something = or_(ROW.principal > 0, ROW.interest > 0)
+    # The worker asks every few seconds: what is recorded must not be calculated again.
+    known = PenaltyAccrualRow
+    recorded = exists().where(known.contract_no == ROW.contract_no, known.instalment == ROW.number, known.accrued_on == today)
+    return and_(ROW.settled_on.is_(None), ROW.due_on < today, something, ~recorded)

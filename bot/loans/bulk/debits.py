@@ -6,12 +6,14 @@ from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     CTE,
     BigInteger,
     ColumnElement,
     Select,
     String,
     and_,
+    any_,
     case,
     cast,
     exists,
@@ -22,11 +24,11 @@ from sqlalchemy import (
     select,
     type_coerce,
 )
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import Session, aliased
 
 from bot.loans.bulk.accrual import PENALTY_RATE
 from bot.loans.bulk.principal import is_held, overdue_principal_days, repaid_before_due
-from bot.loans.bulk.sql import DayNumber, HalfUp, RandomDigits, at_least_zero, insert_rows, rates
+from bot.loans.bulk.sql import DayNumber, HalfUp, RandomDigits, at_least_zero, insert_rows, prefer_indexes, rates
 from bot.loans.models import (
     ContractRow,
     CustomerRow,
@@ -53,26 +55,50 @@ def order_all(unit: Unit, policy: DebitPolicy) -> int:
     """
     session, today = unit.session, unit.clock.today()
     slots = {late: policy.slot(late, unit.clock.now().time()) for late in (0, 1)}
-    wanted = _wanted(today, policy, slots)
-    if wanted is None:
+    due_now = _due_now(today, policy, slots)
+    if due_now is None:
         return 0
-    whose = select(CONTRACT.customer_id).join(ROW).where(wanted)
-    # In one order, so that two workers wait for each other instead of blocking each other.
-    lock = select(CustomerRow.customer_id).where(CustomerRow.customer_id.in_(whose)).order_by(CustomerRow.customer_id)
-    session.execute(lock.with_for_update()).close()
-    found = session.execute(select(PENALTY_RATE, KD_RATE).join(ROW).where(wanted).distinct()).all()
+    prefer_indexes(session)
+    wanted = [due_now, *_not_blocked(today, slots, policy)]
+    locked = _lock_borrowers(session, wanted)
+    if not locked:
+        return 0
+    if session.get_bind().dialect.name == "postgresql":  # elsewhere the whole database is locked
+        wanted.append(CONTRACT.customer_id == any_(literal(locked, ARRAY(String))))
+    found = session.execute(_tried(select(PENALTY_RATE, KD_RATE)).where(*wanted).distinct()).all()
     if not found:
         return 0
     penalty = rates({each[0] for each in found}, "penalty_rates")
     # Without a KD contract a rate of nothing keeps the statement the same.
     daily = rates({each[1] for each in found if each[1] is not None} or {"0"}, "daily_rates")
-    rows = orders(unit, _candidates(wanted, penalty, daily, today, slots, policy))
+    rows = orders(unit, _candidates(wanted, penalty, daily, _slot(today, slots)))
     names = ["order_no", "kind", "customer_id", "amount", "contract_no", "instalment", "mandate_no", "run_on", "slot", "status"]
     statement = insert(ChannelOrderRow).from_select([*names, "created_at", "sent_times"], rows, include_defaults=False)
     return insert_rows(session, statement)
 
 
-def _wanted(today: date, policy: DebitPolicy, slots: dict[int, int | None]) -> ColumnElement[bool] | None:
+def _lock_borrowers(session: Session, wanted: list[ColumnElement[bool]]) -> list[str]:
+    """Locks the borrowers to be debited, in one order, so that two workers wait for each other instead of blocking each other."""
+    whose = _tried(select(CONTRACT.customer_id)).where(*wanted)
+    lock = select(CustomerRow.customer_id).where(CustomerRow.customer_id.in_(whose)).order_by(CustomerRow.customer_id)
+    return list(session.scalars(lock.with_for_update()))
+
+
+def _tried(query: Any) -> Select[Any]:
+    """From instalments with their contract and the borrower's active mandate."""
+    found: Select[Any] = (
+        query.select_from(ROW)
+        .join(CONTRACT, CONTRACT.contract_no == ROW.contract_no)
+        .join(MANDATE, and_(MANDATE.customer_id == CONTRACT.customer_id, MANDATE.revoked_at.is_(None)))
+    )
+    return found
+
+
+def _slot(today: date, slots: dict[int, int | None]) -> ColumnElement[int]:
+    return case((ROW.due_on == today, slots[0]), else_=slots[1])
+
+
+def _due_now(today: date, policy: DebitPolicy, slots: dict[int, int | None]) -> ColumnElement[bool] | None:
     """Unsettled instalments for which a try is due at this hour; ``None``: for none."""
     days = []
     if slots[0] is not None:
@@ -82,38 +108,38 @@ def _wanted(today: date, policy: DebitPolicy, slots: dict[int, int | None]) -> C
     return and_(ROW.settled_on.is_(None), or_(*days)) if days else None
 
 
-def _candidates(
-    wanted: ColumnElement[bool], penalty: CTE, daily: CTE, today: date, slots: dict[int, int | None], policy: DebitPolicy
-) -> CTE:  # fmt: skip
+def _not_blocked(today: date, slots: dict[int, int | None], policy: DebitPolicy) -> tuple[ColumnElement[bool], ...]:
+    """The try was not ordered yet, nothing else is under way, there is no dispute, and it is not hopeless (``plan_one``)."""
+    return (
+        ~and_(ROW.due_on < today, is_held(ROW.contract_no, ROW.number)),
+        ~exists().where(_of(ORDER), ORDER.run_on == today, ORDER.slot == _slot(today, slots)),
+        ~_under_way(),
+        func.coalesce(_last_code(), "").not_in(policy.final_codes),
+    )
+
+
+def _candidates(wanted: list[ColumnElement[bool]], penalty: CTE, daily: CTE, slot: ColumnElement[int]) -> CTE:
     """The instalments to be tried, with what their amount depends on."""
-    slot = case((ROW.due_on == today, slots[0]), else_=slots[1])
     tail = aliased(ROW)
     opening = select(cast(func.sum(tail.principal), BigInteger)).where(
         tail.contract_no == ROW.contract_no, tail.number >= ROW.number
     )
+    columns = select(
+        ROW.contract_no, ROW.number, CONTRACT.customer_id, MANDATE.mandate_no, slot.label("slot"),
+        DayNumber(ROW.starts_on).label("starts_day"), DayNumber(ROW.due_on).label("due_day"),
+        ROW.principal, ROW.interest, ROW.fee,
+        ROW.paid_principal, ROW.paid_interest, ROW.paid_fee, (ROW.paid_penalty + ROW.waived_penalty).label("had_penalty"),
+        opening.scalar_subquery().label("opening"),
+        penalty.c.numerator, penalty.c.denominator,
+        daily.c.numerator.label("daily_numerator"), daily.c.denominator.label("daily_denominator"),
+    )  # fmt: skip
     return (
-        select(
-            ROW.contract_no, ROW.number, CONTRACT.customer_id, MANDATE.mandate_no, slot.label("slot"),
-            DayNumber(ROW.starts_on).label("starts_day"), DayNumber(ROW.due_on).label("due_day"),
-            ROW.principal, ROW.interest, ROW.fee,
-            ROW.paid_principal, ROW.paid_interest, ROW.paid_fee, (ROW.paid_penalty + ROW.waived_penalty).label("had_penalty"),
-            opening.scalar_subquery().label("opening"),
-            penalty.c.numerator, penalty.c.denominator,
-            daily.c.numerator.label("daily_numerator"), daily.c.denominator.label("daily_denominator"),
-        )
-        .join(CONTRACT, CONTRACT.contract_no == ROW.contract_no)
-        .join(MANDATE, and_(MANDATE.customer_id == CONTRACT.customer_id, MANDATE.revoked_at.is_(None)))
+        _tried(columns)
         .join(penalty, penalty.c.rate == PENALTY_RATE)
         .outerjoin(daily, daily.c.rate == KD_RATE)
-        .where(
-            wanted,
-            ~and_(ROW.due_on < today, is_held(ROW.contract_no, ROW.number)),
-            ~exists().where(_of(ORDER), ORDER.run_on == today, ORDER.slot == slot),
-            ~_under_way(),
-            func.coalesce(_last_code(), "").not_in(policy.final_codes),
-        )
+        .where(*wanted)
         .cte("candidates")
-    )  # fmt: skip
+    )
 
 
 def _of(of: Any) -> ColumnElement[bool]:
