@@ -16,7 +16,7 @@ APP := .venv-app/bin/python
 EVAL ?=
 FILE ?=
 
-.PHONY: help run test setup web train encoder eval worth import bench-nlu record-quality ledger-check loan-openapi lint types test-unit test-nlu test-dialogue test-processes test-browser lock clean screenshots
+.PHONY: help run test setup web train encoder eval worth import bench-nlu bench-loans record-quality ledger-check loan-openapi lint types test-unit test-nlu test-dialogue test-processes test-browser lock clean screenshots
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ bench-nlu: setup ## latency, memory, training and start beside Rasa's stock Chin
 
 record-quality: train ## accept the present model's figures as the record that make test compares with
 	@$(NLU) -W ignore -m tests.nlu.quality
+
+bench-loans: setup ## the loan books on PostgreSQL: quotes, debit run, accrual (CONTRACTS=1000000; TEST_POSTGRES_URL names the server)
+	@$(APP) scripts/bench_loans.py --contracts $(or $(CONTRACTS),1000000)
 
 worth: setup ## what an operator's labelled questions would add (k-fold): make worth EVAL=file.tsv
 	@test -n "$(EVAL)" || { echo "say which file: make worth EVAL=path/to/file.tsv"; exit 2; }

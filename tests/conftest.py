@@ -95,7 +95,7 @@ def shared_sqlite(migrated_file: Path) -> Iterator[Database]:
 @pytest.fixture(scope="session")
 def shared_postgresql(postgres_template: str) -> Iterator[Database]:
     """Never committed to."""
-    with _postgres_database(postgres_template) as database:
+    with postgres_database(postgres_template) as database:
         yield database
 
 
@@ -106,7 +106,7 @@ def each_database(request: pytest.FixtureRequest) -> Iterator[Database]:
         yield request.getfixturevalue("database")
         return
     template = request.getfixturevalue("postgres_template")
-    with _postgres_database(template) as database:
+    with postgres_database(template) as database:
         yield database
 
 
@@ -138,7 +138,7 @@ def postgres_template() -> Iterator[str]:
 
 
 @contextmanager
-def _postgres_database(template: str) -> Iterator[Database]:
+def postgres_database(template: str) -> Iterator[Database]:
     """A copy of the template for one test, dropped afterwards."""
     from sqlalchemy import create_engine, make_url, text  # noqa: PLC0415
 

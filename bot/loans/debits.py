@@ -96,11 +96,14 @@ class AutoDebitService:
         under_way = unit.repository.processing_for([ref]) or unit.repository.live_schedule(row.contract_no, row.number)
         if mandate is None or under_way or row.settled_on is not None:
             return None
+        amount = positions(unit.repository.books([contract])[0], unit.clock.today())[row.number - 1].total_due
+        if amount == 0:
+            return None  # an instalment of nothing: 60 分 in 24 parts are twenty of 3
         order = ChannelOrderRow(
             order_no=unit.new_number("P"),
             kind="auto_debit",
             customer_id=contract.customer_id,
-            amount=positions(unit.repository.books([contract])[0], unit.clock.today())[row.number - 1].total_due,
+            amount=amount,
             contract_no=ref.contract_no,
             instalment=ref.instalment,
             mandate_no=mandate.mandate_no,

@@ -380,6 +380,7 @@ class AccrualHoldRow(Base):
     __table_args__ = (
         CheckConstraint("released_on IS NULL OR released_on >= held_on", name="dates"),
         instalment_ref(),
+        Index("ix_accrual_holds_instalment", "contract_no", "instalment"),
         Index("uq_accrual_holds_open", "contract_no", "instalment", unique=True, sqlite_where=text("released_on IS NULL"),
               postgresql_where=text("released_on IS NULL")),
     )  # fmt: skip

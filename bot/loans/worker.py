@@ -24,6 +24,9 @@ from bot.core.database import Database
 from bot.core.logs import configure_logging
 from bot.core.settings import Settings
 from bot.core.texts import Text, Texts
+from bot.loans.bulk.accrual import accrue_all
+from bot.loans.bulk.debits import order_all
+from bot.loans.bulk.sql import fits
 from bot.loans.debits import AutoDebitService
 from bot.loans.models import ContractRow, PaymentRow
 from bot.loans.remedies import RemedyService
@@ -104,8 +107,11 @@ class Worker:
         )
 
     def order_debits(self) -> int:
-        """The due-day run and its retries."""
+        """The due-day run and its retries: one statement, or one by one where that cannot be (or broke: the rest must go on)."""
         policy, channel = self.policy.debit, self.ports.channel
+        ordered = self._in_bulk("debit_run", lambda unit: order_all(unit, policy))
+        if ordered is not None:
+            return ordered
         return self._each(
             self._read(lambda unit: AutoDebitService(unit, channel).due(policy)),
             lambda unit, ref: AutoDebitService(unit, channel).plan_one(ref, policy) is not None,
@@ -138,8 +144,11 @@ class Worker:
         )
 
     def accrue(self) -> int:
-        """Today's penalty of all overdue instalments, in chunks of contracts."""
+        """Today's penalty of all overdue instalments: one statement, or in chunks of contracts."""
         today, days = self.clock.today(), self.policy.bureau_after_days
+        recorded = self._in_bulk("accrual_run", lambda unit: accrue_all(unit.session, today))
+        if recorded is not None:
+            return recorded
         refs = self._read(lambda unit: unit.repository.unsettled_due_by(today - timedelta(days=1)))
         numbers = sorted({row.contract_no for row in refs})
         return sum(self._accrue(numbers[first : first + CHUNK], days) for first in range(0, len(numbers), CHUNK))
@@ -181,6 +190,13 @@ class Worker:
     def _read(self, question: Callable[[Unit], T]) -> T:
         with self.database.transaction() as session:
             return question(Unit(session, self.clock))
+
+    def _in_bulk(self, name: str, run: Callable[[Unit], int]) -> int | None:
+        """A set-based run in a transaction of its own; ``None`` when the database cannot do it exactly, or it broke."""
+        with self.guard.item(name), self.database.transaction() as session:
+            if fits(session):
+                return run(Unit(session, self.clock))
+        return None
 
     def _each(self, items: Iterable[T], do: Callable[[Unit, T], Any]) -> int:
         """Each item in a transaction of its own; counts those for which ``do`` said that it did something."""
