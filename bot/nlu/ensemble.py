@@ -18,7 +18,7 @@ from bot.nlu.wording import held_out_rows
 
 _SCALE = 8.0
 _FORMAT = 1
-STEPS, FURTHER_STEPS = 80, 25
+STEPS, FURTHER_STEPS = 50, 20
 """Of the optimiser: from nothing, and from where the fit on nine tenths of the sentences ended (docs/nlu.md)."""
 
 
@@ -27,7 +27,7 @@ class EnsembleSettings:
     """What was chosen by measurement; docs/nlu.md has the tables."""
 
     encoder_weight: float = 0.5
-    head_cost: float = 1.0
+    head_cost: float = 0.3
     ensemble_prudence: float = 0.83
     """How much blunter than held-out sentences of the same writers suggest. Measured on our own sentences: a model of the earlier
     rounds, asked about the latest round, needs 0.83 of the sharpness that its own held-out sentences ask for (docs/nlu.md)."""

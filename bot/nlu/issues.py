@@ -26,7 +26,7 @@ Classify = Callable[[str], tuple[str, float]]
 class StorySettings:
     """What was chosen by measurement on our own stories (docs/nlu.md)."""
 
-    story_from: int = 26
+    story_from: int = 40
     """Characters from which a message is looked at piece by piece."""
     shortest_piece: int = 5
     longest_piece: int = 40

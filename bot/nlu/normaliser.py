@@ -77,8 +77,12 @@ class Normaliser:
         return visible.map_characters(self._simplify.convert)  # a phrase changed its length: lose the phrase, keep the places
 
     def canonical(self, surface: AlignedText) -> AlignedText:
-        """The surface with everything evened out that says nothing about what is meant."""
-        text = surface.map_characters(self._lower_or_word)
+        """The surface with everything evened out that says nothing about what is meant.
+
+        An emoji speaks only where nothing else does: beside words its word would drown them (docs/nlu.md).
+        """
+        alone = not any(character.isalnum() for character in surface.text)
+        text = surface.map_characters(self._lower_or_word if alone else self._lower)
         text = text.sub(_MARKUP, "")
         text = text.sub(_MASKED, MASK)
         text = text.sub(_MARK_PATTERN, lambda match: match.group().translate(_MARKS))
@@ -92,8 +96,10 @@ class Normaliser:
         return text
 
     def _lower_or_word(self, character: str) -> str:
-        if character in self._emoji:
-            return self._emoji[character]
+        return self._emoji.get(character) or self._lower(character)
+
+    @staticmethod
+    def _lower(character: str) -> str:
         if unicodedata.category(character) in {"So", "Sk"} and character not in "°":
             return ""
         lowered = character.lower()
