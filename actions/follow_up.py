@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from actions.lexicon import PUNCTUATION
+from actions.lexicon import PUNCTUATION, any_of
 from actions.topics.repayment import chosen_contracts
 from actions.turn import Entity, Turn
 from bot.core.settings import ROOT
@@ -58,18 +58,14 @@ class FollowUps:
         return None
 
 
-def _any(words: list[str]) -> str:
-    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
-
-
 @cache
 def follow_ups(path: Path = ROOT / "data" / "lexicon" / "follow_ups.yml") -> FollowUps:
     raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     return FollowUps(
-        opener=re.compile(f"^(?:{_any(raw['openers'])})"),
-        ending=re.compile(f"(?:{_any(raw['endings'])})$"),
-        filler=re.compile(_any(raw["filler"])),
-        another=re.compile(_any(raw["another"])),
+        opener=re.compile(f"^(?:{any_of(raw['openers'])})"),
+        ending=re.compile(f"(?:{any_of(raw['endings'])})$"),
+        filler=re.compile(any_of(raw["filler"])),
+        another=re.compile(any_of(raw["another"])),
         subjects=tuple(
             Subject(
                 frozenset(item["words"]),

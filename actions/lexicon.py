@@ -44,7 +44,7 @@ class DialogueWords:
     how_to: re.Pattern[str]
 
 
-def _any(words: list[str]) -> str:
+def any_of(words: list[str]) -> str:
     """Longest first, so that 我要 is taken before 我."""
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
@@ -53,11 +53,13 @@ def _any(words: list[str]) -> str:
 def dialogue_words(path: Path = ROOT / "data" / "lexicon" / "dialogue_words.yml") -> DialogueWords:
     raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     return DialogueWords(
-        cancel=re.compile(f"^(?:{_any(raw['cancel_openers'])})?(?:{_any(raw['cancel'])})"),
-        filler=re.compile(f"{PUNCTUATION}|{_any(raw['filler'])}"),
-        cancel_schedule=re.compile(_any(raw["cancel_schedule"])),
-        question=re.compile(_any(raw["question"])),
-        complaint_opener=re.compile(f"{PUNCTUATION}|{_any(raw['complaint_openers'])}"),
-        third_party=re.compile(f"(?:{_any(raw['people'])})(?:{_any(raw['between'])}){{0,3}}{NAME}(?:{_any(raw['matters'])})"),
-        **{name: re.compile(_any(raw[name])) for name in PLAIN},
+        cancel=re.compile(f"^(?:{any_of(raw['cancel_openers'])})?(?:{any_of(raw['cancel'])})"),
+        filler=re.compile(f"{PUNCTUATION}|{any_of(raw['filler'])}"),
+        cancel_schedule=re.compile(any_of(raw["cancel_schedule"])),
+        question=re.compile(any_of(raw["question"])),
+        complaint_opener=re.compile(f"{PUNCTUATION}|{any_of(raw['complaint_openers'])}"),
+        third_party=re.compile(
+            f"(?:{any_of(raw['people'])})(?:{any_of(raw['between'])}){{0,3}}{NAME}(?:{any_of(raw['matters'])})"
+        ),
+        **{name: re.compile(any_of(raw[name])) for name in PLAIN},
     )

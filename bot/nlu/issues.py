@@ -30,6 +30,9 @@ class StorySettings:
     """Characters from which a message is looked at piece by piece."""
     shortest_piece: int = 5
     longest_piece: int = 40
+    longest_clause: int = 30
+    """A longer run without a mark (voice input) is looked at through a window."""
+    window: int = 18
     issue: float = 0.85
     """Probability from which a piece is about its best intent."""
 
@@ -69,10 +72,21 @@ def pieces(canonical: str, settings: StorySettings) -> list[str]:
     single: list[str] = []
     pairs: list[str] = []
     for sentence in _SENTENCE_END.split(canonical):
-        clauses = [clause for clause in _CLAUSE_END.split(sentence) if _MEANINGFUL.search(clause)]
+        clauses = [
+            part for clause in _CLAUSE_END.split(sentence) if _MEANINGFUL.search(clause) for part in windows(clause, settings)
+        ]
         single += [clause for clause in clauses if len(clause) >= settings.shortest_piece]
         pairs += [f"{left}，{right}" for left, right in pairwise(clauses) if len(left) + len(right) < settings.longest_piece]
     return single + pairs
+
+
+def windows(clause: str, settings: StorySettings) -> list[str]:
+    """The clause, or overlapping parts of one that is too long to be about one thing."""
+    if len(clause) <= settings.longest_clause:
+        return [clause]
+    return [
+        clause[start : start + settings.window] for start in range(0, len(clause) - settings.window // 2, settings.window // 2)
+    ]
 
 
 def find(canonical: str, classify: Classify, settings: StorySettings) -> tuple[Issue, ...]:

@@ -28,6 +28,13 @@ def test_clauses_and_pairs_of_neighbours_within_a_sentence():
     ]
 
 
+def test_a_run_without_marks_is_looked_at_through_a_window():
+    clause = "".join(chr(0x4E00 + i) for i in range(45))
+    found = pieces(clause, StorySettings())
+    assert found[:2] == [clause[:18], clause[9:27]]
+    assert {character for piece in found for character in piece} - {"，"} == set(clause)
+
+
 def test_a_short_message_is_no_story():
     assert find("逾期利息退给我", lambda _: ("dispute_overdue_fee", 1.0), StorySettings()) == ()
 
