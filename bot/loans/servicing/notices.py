@@ -56,10 +56,10 @@ class NoticeService:
         """
         contract, row = self._locked(ref)
         now = self.unit.clock.now()
-        if row.settled_on is not None or now.time() < self.policy.notices_from or self.policy.contact.quiet(now):
+        if now.time() < self.policy.notices_from or self.policy.contact.quiet(now):
             return None
         kind = self._due_kind(contract, row)
-        if kind is None:
+        if kind is None or self.overdue.settled(row):
             return None
         key = f"{kind}:{ref.contract_no}:{ref.instalment}:{now:%Y%m%d}"
         if self._planned(key):
@@ -116,7 +116,7 @@ class NoticeService:
         if self.overdue.held(ref):
             return "on_hold"
         row = self.unit.repository.instalment(ref.contract_no, ref.instalment)
-        if row is None or row.settled_on is not None or row.due_on >= now.date():
+        if row is None or row.due_on >= now.date() or self.overdue.settled(row):
             return "not_overdue"
         return "daily_limit" if self._contacts_today(contract.customer_id) >= rules.max_per_day else None
 

@@ -12,6 +12,7 @@ from typing import cast
 from sqlalchemy import func, insert, select
 
 from bot.loans.errors import NotReported
+from bot.loans.models import InstalmentRow
 from bot.loans.port import Flag, FlagState, InstalmentRef
 from bot.loans.position import positions
 from bot.loans.servicing.models import OverdueFlagRow, PenaltyAccrualRow
@@ -47,9 +48,10 @@ class OverdueService:
         self.unit.lock(self.unit.any_contract(ref.contract_no).customer_id)
         row = self.unit.instalment(ref.contract_no, ref.instalment)
         changed, held, days = False, self.held(ref), (self.unit.clock.today() - row.due_on).days
+        settled = self.settled(row)
         for flag in FLAGS:
             state = self.state(ref, flag)
-            wanted, reason = self._wanted(flag, state, days, held=held, settled=row.settled_on is not None)
+            wanted, reason = self._wanted(flag, state, days, held=held, settled=settled)
             if wanted is not None and wanted != state:
                 self._append(ref, flag, wanted, reason)
                 changed = True
@@ -93,6 +95,16 @@ class OverdueService:
         """The flag now; ``None`` when it was never set."""
         states = [row.state for row in self.history(ref) if row.flag == flag]
         return cast(FlagState, states[-1]) if states else None  # the check constraint admits no other
+
+    def settled(self, row: InstalmentRow) -> bool:
+        """Whether nothing is owed on the instalment, or ever was: 60 分 in 24 parts are twenty of 3 and four of nothing.
+
+        Nothing was posted to such a one, so that ``settled_on`` may still be empty. Raises ``ContractNotFound``.
+        """
+        if row.settled_on is not None or row.paid_principal < row.principal:
+            return row.settled_on is not None
+        book = self.unit.repository.books([self.unit.any_contract(row.contract_no)])[0]
+        return positions(book, self.unit.clock.today())[row.number - 1].settled
 
     def held(self, ref: InstalmentRef) -> bool:
         """Whether a dispute holds accrual, and with it dunning and reporting, of the instalment."""

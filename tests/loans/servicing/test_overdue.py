@@ -60,6 +60,28 @@ def test_the_flags_follow_the_days_a_hold_and_the_settlement_and_keep_their_hist
     assert [state for flag, state, _ in flags(servicing, contract_no) if flag == "bureau_report"] == changes
 
 
+def test_an_instalment_of_nothing_is_not_reminded_of_dunned_or_reported(servicing: Servicing) -> None:
+    with servicing.world() as world:
+        small = world.draw("FQ", 60, "0", 24)  # twenty parts of 3 分, four of nothing
+        plan = world.unit.repository.instalments([small])
+        owed, nothing = plan[19], plan[20]
+        assert (owed.principal, nothing.principal, nothing.settled_on) == (3, 0, None)
+        days = (nothing.due_on - DRAWN.date()).days
+    for late in (-3, 1, 15, 20):
+        servicing.at(days=days + late)
+        servicing.round()
+        with servicing.world() as world:
+            service = overdue(world, servicing.policy)
+            assert service.refresh(InstalmentRef(small, 21)) is False
+            refusal = NoticeService(world.unit, servicing.policy).refusal(InstalmentRef(small, 21), "debtor")
+            assert refusal == "not_overdue"
+    with servicing.world() as world:
+        service = overdue(world, servicing.policy)
+        assert [row.state for row in service.history(InstalmentRef(small, 20))] == ["on", "on"]
+        assert not service.history(InstalmentRef(small, 21))
+        assert 21 not in {row.instalment for row in world.loans.notices(CUSTOMER, small)}
+
+
 def test_nothing_is_reported_while_a_dispute_is_open(servicing: Servicing, contract_no: str) -> None:
     servicing.at(days=DUE + 3)
     servicing.ask(lambda world: world.loans.hold_accrual(contract_no, 1, "dispute", key="h"))
