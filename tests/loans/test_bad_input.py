@@ -445,7 +445,7 @@ GIVEN_A_ROW = {"records.end_incident", "records.revoke_authorisation", "payments
 """Take a row that was looked up before."""
 NOTHING_TO_DO = {"orders.claim", "orders.run_now"}
 """Do nothing for an order that is not there: it may have ended since it was listed."""
-ANSWERS = {"overdues.history", "overdues.state", "overdues.held", "notices.refusal"}
+ANSWERS = {"overdues.history", "overdues.state", "overdues.held", "overdues.settled", "notices.refusal"}
 """Only ask, of an instalment that was looked up before."""
 BEHIND_THE_PORT = {
     "origination.cancel", "payments.create", "remedies.hold", "remedies.release", "remedies.waive_penalty",
