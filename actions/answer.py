@@ -103,13 +103,21 @@ def follow_up(turn: Turn) -> bool:
     intent = inherit_topic(turn)
     if intent is None:
         return False
+    if intent not in FORM_OF:
+        remember_topic(turn, intent)
+    carry_out(turn, intent)
+    return True
+
+
+def carry_out(turn: Turn, intent: str) -> None:
+    """Does what ``intent`` asks for, whichever action is in charge of it."""
+    turn.remember("misunderstandings", 0)
     if intent in FORM_OF:
         turn.follow_up = FORM_OF[intent]
+    elif intent == "request_human":
+        hand_over(turn, "asked")
     else:
         answer(turn, intent)
-        remember_topic(turn, intent)
-    turn.remember("misunderstandings", 0)
-    return True
 
 
 def tells(turn: Turn) -> bool:
@@ -165,13 +173,7 @@ def choose_option(turn: Turn, options: list[str]) -> bool:
         return False
     intent = options[number - 1]
     turn.heard = replace(turn.heard, intent=intent)
-    turn.remember("misunderstandings", 0)
-    if intent in FORM_OF:
-        turn.follow_up = FORM_OF[intent]
-    elif intent == "request_human":
-        hand_over(turn, "asked")
-    else:
-        answer(turn, intent)
+    carry_out(turn, intent)
     return True
 
 

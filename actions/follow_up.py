@@ -118,9 +118,5 @@ def _others(turn: Turn, spoken_of: list[str]) -> list[str]:
 
 def _only_names_a_loan(turn: Turn, words: FollowUps) -> bool:
     """ "快贷那笔呢": nothing but the loan, an opener or ending, and small words."""
-    text = turn.heard.text
-    for entity in turn.heard.entities:
-        if entity.name in {"product", "contract_no"} and entity.start is not None and entity.end is not None:
-            text = text[: entity.start] + "·" * (entity.end - entity.start) + text[entity.end :]
-    left = words.elliptic(text.replace("·", "")) or ""
+    left = words.elliptic(turn.heard.rest("product", "contract_no")) or ""
     return not re.sub(r"[这那笔个款一]", "", words.filler.sub("", left))

@@ -51,12 +51,7 @@ def looks_like_answer(turn: Turn, form_intent: str) -> bool:
 
 def is_bare_answer(turn: Turn) -> bool:
     """Whether next to nothing is left of the message once its entities and small words are taken out."""
-    heard = turn.heard
-    text = list(heard.text)
-    for entity in heard.entities:
-        if entity.start is not None and entity.end is not None:
-            text[entity.start : entity.end] = [""] * (entity.end - entity.start)
-    return len(dialogue_words().filler.sub("", "".join(text))) <= 2
+    return len(dialogue_words().filler.sub("", turn.heard.rest())) <= 2
 
 
 def wants_to_stop(turn: Turn) -> bool:

@@ -61,6 +61,14 @@ class Heard:
     def first(self, name: str) -> Any | None:
         return next(iter(self.all(name)), None)
 
+    def rest(self, *names: str) -> str:
+        """The text without its entities; given ``names``, without those of these names only."""
+        text = list(self.text)
+        for entity in self.entities:
+            if entity.start is not None and entity.end is not None and (not names or entity.name in names):
+                text[entity.start : entity.end] = [""] * (entity.end - entity.start)
+        return "".join(text)
+
     @classmethod
     def of(cls, message: Mapping[str, Any]) -> Heard:
         """From the tracker's ``latest_message``."""
