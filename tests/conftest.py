@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.secret import SECRET
+
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from bot.core.database import Database
 
 pytest_plugins = ["tests.live"]
+
 
 POSTGRES_URL = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres")
 
@@ -110,6 +113,29 @@ def each_database(request: pytest.FixtureRequest) -> Iterator[Database]:
         yield database
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def each_seeded(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """The demo people, on SQLite and on PostgreSQL. On the latter a commit ends a savepoint and the test is rolled back: fast."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("seeded")
+        return
+    from tests.rolled_back import RolledBack  # noqa: PLC0415
+
+    with RolledBack.of(request.getfixturevalue("postgres_seeded")) as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def postgres_seeded(postgres_template: str) -> Iterator[Database]:
+    """The demo people as of the day of ``FixedClock``; never committed to afterwards."""
+    from bot.core.clock import FixedClock  # noqa: PLC0415
+    from bot.loans.demo import seed_if_empty  # noqa: PLC0415
+
+    with postgres_database(postgres_template) as database:
+        assert seed_if_empty(database, FixedClock())
+        yield database
+
+
 @pytest.fixture(scope="session")
 def postgres_template() -> Iterator[str]:
     """The name of a migrated PostgreSQL database. Skips when no server answers, unless ``REQUIRE_SERVICES=1`` forbids that."""
@@ -133,7 +159,7 @@ def postgres_template() -> Iterator[str]:
         yield name
     finally:
         with server.connect() as connection:
-            connection.execute(text(f'DROP DATABASE "{name}"'))
+            connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
         server.dispose()
 
 
@@ -142,19 +168,17 @@ def postgres_database(template: str) -> Iterator[Database]:
     """A copy of the template for one test, dropped afterwards."""
     from sqlalchemy import create_engine, make_url, text  # noqa: PLC0415
 
-    from bot.core.database import Database  # noqa: PLC0415
-
     name = f"suixing_test_{uuid.uuid4().hex[:12]}"
     server = create_engine(POSTGRES_URL, isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
         connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
-    database = Database(make_url(POSTGRES_URL).set(database=name).render_as_string(hide_password=False))
+    database = audited_for_tests(make_url(POSTGRES_URL).set(database=name).render_as_string(hide_password=False))
     try:
         yield database
     finally:
         database.dispose()
         with server.connect() as connection:
-            connection.execute(text(f'DROP DATABASE "{name}"'))
+            connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
         server.dispose()
 
 
@@ -166,7 +190,17 @@ def _copy(template: Path, folder: Path) -> Iterator[Database]:
     database.dispose()
 
 
-def _open(path: Path) -> Database:
-    from bot.core.database import Database  # noqa: PLC0415
+def audited_for_tests(url: str) -> Database:
+    """The database at ``url`` with the key that all tests share."""
+    from pydantic import SecretStr  # noqa: PLC0415
 
-    return Database(f"sqlite:///{path}")
+    from bot.audit.service import audited  # noqa: PLC0415
+    from bot.core.database import Database  # noqa: PLC0415
+    from bot.core.settings import Settings  # noqa: PLC0415
+
+    return audited(Database(url), Settings(secret_key=SecretStr(SECRET)))
+
+
+def _open(path: Path) -> Database:
+
+    return audited_for_tests(f"sqlite:///{path}")

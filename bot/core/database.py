@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, String, create_engine, event, make_url
-from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy import JSON, URL, BigInteger, DateTime, Dialect, Engine, Integer, MetaData, String, create_engine, event, make_url
+from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
 from sqlalchemy.types import TypeDecorator
 
 from bot.core.clock import SHANGHAI
@@ -65,6 +65,10 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: Instant, Decimal: ExactDecimal, dict[str, Any]: JSON, list[Any]: JSON}
 
 
+Serial = Annotated[int, mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)]
+"""The key of a table that numbers its rows; SQLite counts only in an INTEGER column."""
+
+
 def make_engine(url: str) -> Engine:
     """An engine with the pragmas that make SQLite safe for three processes (WAL, foreign keys, waiting for locks).
 
@@ -76,7 +80,7 @@ def make_engine(url: str) -> Engine:
         return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": 15, "isolation_level": None})
+    engine = create_engine(url, **_sqlite_options(parsed))
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: Any) -> None:
@@ -92,12 +96,42 @@ def make_engine(url: str) -> Engine:
     return engine
 
 
+def _sqlite_options(url: URL) -> dict[str, Any]:
+    """As many connections as the event loop has threads: making one costs more than what it is made for."""
+    pool = {"pool_size": 40} if url.database not in {None, "", ":memory:"} else {}
+    return {"connect_args": {"timeout": 15, "isolation_level": None}, **pool}
+
+
+def make_reading_engine(engine: Engine) -> Engine:
+    """The same database for who only reads: on SQLite beside a writer instead of after it. It refuses to write."""
+    if engine.dialect.name != "sqlite":
+        return engine.execution_options(postgresql_readonly=True)
+    if engine.url.database in {None, "", ":memory:"}:
+        return engine  # lives in its one connection
+    reading = create_engine(engine.url, **_sqlite_options(engine.url))
+
+    @event.listens_for(reading, "connect")
+    def _pragmas(connection: Any, _record: Any) -> None:
+        for pragma in ("busy_timeout=15000", "query_only=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(reading, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return reading
+
+
 class Database:
     """The engine and its session factory. ``transaction()`` is the request boundary: services never commit."""
 
     def __init__(self, url: str) -> None:
         self.engine = make_engine(url)
-        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._reading_engine = make_reading_engine(self.engine)
+        self.session_info: dict[Any, Any] = {}
+        """What every session finds in its ``info``."""
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False, info=self.session_info)
+        self._reading_sessions = sessionmaker(self._reading_engine, expire_on_commit=False, info=self.session_info)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -105,5 +139,12 @@ class Database:
         with self._sessions.begin() as session:
             yield session
 
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that only reads, all of it from one moment's books on SQLite. Writing raises ``DBAPIError``."""
+        with self._reading_sessions.begin() as session:
+            yield session
+
     def dispose(self) -> None:
+        self._reading_engine.dispose()
         self.engine.dispose()

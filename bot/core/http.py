@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -15,9 +16,11 @@ from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, BaseModel, Field, StrictStr
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.core.errors import CareError
+from bot.core.origin import Origin, coming_from
 
 log = structlog.get_logger(__name__)
 
@@ -101,6 +104,12 @@ def _validation_error(_request: Request, error: Exception) -> Response:
     return error_response(422, "invalid_request", "a field is missing or has a wrong value", {"fields": fields})
 
 
+def same_origin(connection: HTTPConnection) -> bool:
+    """Whether the page that asks is ours; a client that names no origin is no browser's page."""
+    origin = connection.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == connection.headers.get("host")
+
+
 def install_error_handlers(app: FastAPI) -> None:
     """Every error that a route raises leaves in one shape."""
     app.add_exception_handler(CareError, _care_error)
@@ -109,20 +118,27 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 class BodyLimit:
-    """Refuses bodies above ``max_bytes`` without reading them to their end, in the shape of every other error."""
+    """Refuses bodies above ``max_bytes`` without reading them to their end, in the shape of every other error.
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    ``uploads``: the paths where up to ``upload_bytes`` are taken.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, uploads: re.Pattern[str] | None = None, upload_bytes: int = 0) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.uploads = uploads
+        self.upload_bytes = upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        is_upload = self.uploads is not None and self.uploads.fullmatch(scope["path"]) is not None
+        most = self.upload_bytes if is_upload else self.max_bytes
         declared = Headers(scope=scope).get("content-length", "0")
-        if not declared.isdecimal() or int(declared[:18]) > self.max_bytes:
-            message = f"the body is longer than {self.max_bytes} bytes"
-            await error_response(413, "payload_too_large", message, {"max_bytes": self.max_bytes})(scope, receive, send)
+        if not declared.isdecimal() or int(declared[:18]) > most:
+            message = f"the body is longer than {most} bytes"
+            await error_response(413, "payload_too_large", message, {"max_bytes": most})(scope, receive, send)
             return
         size = 0
 
@@ -130,8 +146,8 @@ class BodyLimit:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > self.max_bytes:
-                raise HTTPException(413, f"the body is longer than {self.max_bytes} bytes")
+            if size > most:
+                raise HTTPException(413, f"the body is longer than {most} bytes")
             return message
 
         await self.app(scope, counted, send)
@@ -163,8 +179,10 @@ class RequestBoundary:
                 headers["X-Content-Type-Options"] = "nosniff"
             await send(message)
 
+        client = scope.get("client")
         try:
-            await self.app(scope, receive, remember)
+            with coming_from(Origin("http", client[0][:45] if client else None, request_id)):
+                await self.app(scope, receive, remember)
         except Exception:
             error_id = secrets.token_hex(4).upper()
             log.exception("unexpected error", error_id=error_id)

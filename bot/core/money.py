@@ -17,9 +17,13 @@ def round_half_up(value: Decimal | Fraction) -> Fen:
     """The nearest whole 分; exactly half goes away from zero (0.5 → 1, -0.5 → -1)."""
     if isinstance(value, Decimal):
         return int(value.quantize(Decimal(1), rounding=ROUND_HALF_UP))
-    doubled = abs(value) * 2
-    magnitude = (doubled.numerator + doubled.denominator) // (2 * doubled.denominator)
-    return magnitude if value >= 0 else -magnitude
+    return divided_half_up(value.numerator, value.denominator)
+
+
+def divided_half_up(numerator: int, denominator: int) -> Fen:
+    """``numerator`` / ``denominator`` (> 0) as ``round_half_up`` rounds it; with whole numbers alone, which is much faster."""
+    magnitude = (2 * abs(numerator) + denominator) // (2 * denominator)
+    return magnitude if numerator >= 0 else -magnitude
 
 
 def format_yuan(amount: Fen) -> str:

@@ -122,3 +122,27 @@ def test_a_table_built_anew_keeps_the_rows_that_point_at_it(seeded: Database) ->
         assert session.execute(text("PRAGMA foreign_key_check")).all() == []
         with pytest.raises(DBAPIError, match="append-only"):
             session.execute(text("DELETE FROM ledger_transactions"))
+
+
+def test_who_only_reads_does_not_wait_for_a_writer_and_sees_what_is_committed(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'a.db'}")
+    with database.transaction() as session:
+        session.execute(text("CREATE TABLE things (n INTEGER)"))
+        session.execute(text("INSERT INTO things VALUES (1)"))
+    with database.transaction() as writing:
+        writing.execute(text("INSERT INTO things VALUES (2)"))
+        with database.reading() as session:
+            assert session.scalars(text("SELECT n FROM things")).all() == [1]
+    with database.reading() as session:
+        assert session.scalars(text("SELECT n FROM things")).all() == [1, 2]
+    database.dispose()
+
+
+def test_who_said_that_they_only_read_cannot_write(each_database: Database) -> None:
+    with each_database.transaction() as session:
+        before = session.scalar(text("SELECT count(*) FROM conversations"))
+    with pytest.raises(DBAPIError, match=r"read-?only"), each_database.reading() as session:
+        session.execute(text("DELETE FROM conversations"))
+    with each_database.transaction() as session:  # the connection writes again
+        session.execute(text("DELETE FROM conversations"))
+    assert before == 0

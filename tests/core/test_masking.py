@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 
 import pytest
+import structlog
 
 from bot.core.logs import configure_logging
-from bot.core.masking import card_tail, mask, mask_phone
+from bot.core.masking import card_tail, mask, mask_name, mask_phone
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,11 @@ def test_a_phone_and_a_card_keep_what_their_owner_recognises() -> None:
     assert card_tail("6222021234567890123") == "0123"
 
 
+@pytest.mark.parametrize(("name", "masked"), [("李婷", "李*"), ("欧阳晓明", "欧***"), ("李", "李"), ("", "")])
+def test_a_name_keeps_its_first_character(name: str, masked: str) -> None:
+    assert mask_name(name) == masked
+
+
 def test_a_traceback_is_masked_too(capsys: pytest.CaptureFixture[str]) -> None:
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
@@ -46,6 +52,7 @@ def test_a_traceback_is_masked_too(capsys: pytest.CaptureFixture[str]) -> None:
         logging.getLogger("other.library").error("failed", exc_info=ValueError("customer 13900001001"))
     finally:
         root.handlers, root.level = handlers, level
+        structlog.reset_defaults()
     line = capsys.readouterr().err
     assert "13900001001" not in line
     assert "139****1001" in line
@@ -57,8 +64,45 @@ def test_a_traceback_is_masked_too(capsys: pytest.CaptureFixture[str]) -> None:
         ("conversation=db963589d6c14b2684123456782525f7 ok", "conversation=db963589d6c14b2684123456782525f7 ok"),
         ("sender=v-a1390000100200000000000000000bcd", "sender=v-a1390000100200000000000000000bcd"),
         ("Bearer db963589d6c14b2684123456782525f7", "Bearer <token>"),
+        ("凭证号R-20260822-12347036。", "凭证号R-20260822-12347036。"),
+        ("MR-20260822-01、P-20260822-1234567812345678", "MR-20260822-01、P-20260822-1234567812345678"),
+        ("卡R-62220212-34567890", "卡R-6222********7890"),
+        ("XR-20260822-12347036", "XR-2026********7036"),
         ("a6222021234567890123 db963589d6c14b2684123456782525f7", "a6222********0123 db963589d6c14b2684123456782525f7"),
     ],
 )
 def test_an_id_of_ours_stays_whole_so_that_it_can_be_searched_for(text: str, masked: str) -> None:
+    assert mask(text) == masked
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "R-20260822-04938171",
+        "MR-20260822-01",
+        "RF-20260822-13900001",
+        "CA-20261231-00000000",
+        "P-20260822-93817004",
+        "C-20260822-0001",
+        "I-20261231-00000000",
+    ],
+)
+@pytest.mark.parametrize("text", ["回单{}已开", "（{}）", "{},{}", "receipt={} ok"])
+def test_a_number_of_ours_stays_whole_so_that_it_can_be_searched_for(number: str, text: str) -> None:
+    whole = text.replace("{}", number)
+    assert mask(whole) == whole
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("卡号6222021234567890123，回单R-20260822-04938171", "卡号6222********0123，回单R-20260822-04938171"),
+        ("R-20260822-04938171 13900001002", "R-20260822-04938171 139****1002"),
+        ("C-20260822-0001 6222 0212 3456 7890", "C-20260822-0001 6222********7890"),
+        ("R-62220212-34567890", "R-6222********7890"),
+        ("R-20261322-04938171", "R-2026********8171"),
+        ("AR-6222021234567890", "AR-6222********7890"),
+    ],
+)
+def test_a_card_beside_a_number_of_ours_or_dressed_up_as_one_is_hidden(text: str, masked: str) -> None:
     assert mask(text) == masked

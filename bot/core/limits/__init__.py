@@ -1,0 +1,1 @@
+"""How often one customer, visitor or address may do something."""
