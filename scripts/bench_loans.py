@@ -19,14 +19,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.orm import Session
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
+from bot.audit.service import audited  # noqa: E402
 from bot.core.clock import SHANGHAI, FixedClock  # noqa: E402
 from bot.core.database import Database  # noqa: E402
+from bot.core.settings import Settings  # noqa: E402
 from bot.loans.bulk.accrual import accrue_all  # noqa: E402
 from bot.loans.bulk.debits import order_all  # noqa: E402
 from bot.loans.catalogue import Catalogue  # noqa: E402
@@ -61,6 +64,7 @@ def book(contracts: int) -> Iterator[Database]:
     try:
         upgrade(url.render_as_string(hide_password=False))
         database = Database(url.render_as_string(hide_password=False))
+        audited(database, Settings(secret_key=SecretStr("benchmark")))
         with database.transaction() as session:
             OriginationService(Unit(session, CLOCK)).load_catalogue(Catalogue.load(ROOT / "data" / "catalogue" / "products.yml"))
         started = time.monotonic()

@@ -45,9 +45,10 @@ COLUMNS = {
     "ledger_transactions": "id, kind, customer_id, value_on, posted_at, payment_no",
     "ledger_entries": "id, transaction_id, debit, credit, amount, contract_no, instalment",
     "debit_attempts": "id, mandate_no, customer_id, contract_no, instalment, amount, attempted_at, result_code, side, payment_no",
+    "notices": "id, customer_id, contract_no, instalment, kind, channel, sent_at, delivery, delivered_at",
     "accrual_holds": "id, contract_no, instalment, reason, held_on, released_on",
 }
-SERIAL = ("ledger_transactions", "ledger_entries", "debit_attempts", "accrual_holds")
+SERIAL = ("ledger_transactions", "ledger_entries", "debit_attempts", "notices", "accrual_holds")
 NULL = r"\N"
 
 
@@ -80,7 +81,7 @@ def story(chance: random.Random) -> Story:
     plan = make_plan(method, principal, Decimal(rate), drawn_on, term)
     made = Story()
     book = Book(f"{product}-@", "C#", product, PENALTY, Decimal(rate) if product == "KD" else None, plan)
-    _drawdown(made, book)
+    post_drawdown(made, book)
     book = _pay_as_due(made, book, chance)
     stand = positions(book, TODAY)
     done = {item.number: max((p.value_on for p in book.posted if p.instalment == item.number), default=drawn_on)
@@ -98,7 +99,7 @@ def story(chance: random.Random) -> Story:
     return made
 
 
-def _drawdown(made: Story, book: Book) -> None:
+def post_drawdown(made: Story, book: Book) -> None:
     head, day = made.serial("ledger_transactions"), book.plan[0].starts_on
     made.add("ledger_transactions", head, "drawdown", "C#", day, f"{day} {NOON}", None)
     for item in book.plan:
@@ -122,13 +123,13 @@ def _pay_as_due(made: Story, book: Book, chance: random.Random) -> Book:
         amount = sum(line.amount for line in owed)
         if amount == 0:
             return book
-        book = _payment(made, book, item.number, day, amount // 2 if part and amount > 1 else amount)
+        book = post_payment(made, book, item.number, day, amount // 2 if part and amount > 1 else amount)
         if part:
             return book
     return book
 
 
-def _payment(made: Story, book: Book, instalment: int, day: date, amount: Fen) -> Book:
+def post_payment(made: Story, book: Book, instalment: int, day: date, amount: Fen) -> Book:
     """One instalment's payment, allocated by the rules."""
     lines, left_over = allocate(amount, claims([book], day, {InstalmentRef(book.contract_no, instalment)}))
     number, at = f"P-@-{instalment}", f"{day} {NOON}"
@@ -165,26 +166,30 @@ def _troubles(made: Story, book: Book, number: int, due_on: date, chance: random
 
 
 def load(
-    url: str, contracts: int, progress: Callable[[str, int, int], None], *, seed: int = 4, stories: int = STORIES
+    url: str,
+    contracts: int,
+    progress: Callable[[str, int, int], None],
+    *,
+    seed: int = 4,
+    stories: int = STORIES,
+    tell: Callable[[random.Random], Story] = story,
 ) -> dict[str, int]:
     """Fills an empty, migrated PostgreSQL database at ``url`` (libpq form); rows per table.
 
-    ``progress`` is told (what, done, of). Foreign keys are not checked while loading; indexes are made afterwards.
+    ``progress`` is told (what, done, of); ``tell`` makes the life stories. Foreign keys are not
+    checked while loading; indexes are made afterwards.
     """
-    chance = random.Random(seed)  # noqa: S311 - invented data
-    told = [story(chance) for _ in range(min(stories, contracts))]
     rows: dict[str, int] = {}
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")
         connection.execute("SET maintenance_work_mem = '256MB'")
-        for place, table in enumerate(COLUMNS):
+        for place, (table, chunks) in enumerate(rows_of(contracts, seed=seed, stories=stories, tell=tell)):
             indexes = connection.execute(
                 "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = %s AND indexdef NOT LIKE 'CREATE UNIQUE%%'",
                 (table,),
             ).fetchall()
             for name, _ in indexes:
                 connection.execute(f'DROP INDEX "{name}"')
-            chunks = _people(table, contracts) if table in {"customers", "mandates"} else _chunks(table, told, contracts)
             with connection.cursor() as cursor:
                 with cursor.copy(f"COPY {table} ({COLUMNS[table]}) FROM STDIN") as copy:
                     for done, text in chunks:
@@ -200,6 +205,21 @@ def load(
     return rows
 
 
+def rows_of(
+    contracts: int, *, seed: int = 4, stories: int = STORIES, tell: Callable[[random.Random], Story] = story
+) -> Iterator[tuple[str, Iterator[tuple[int, str]]]]:
+    """Table by table, in the order of their foreign keys: (contracts done, COPY text of ``COLUMNS``) in chunks."""
+    chance = random.Random(seed)  # noqa: S311 - invented data
+    told = [tell(chance) for _ in range(min(stories, contracts))]
+    for table in COLUMNS:
+        yield table, _people(table, contracts) if table in {"customers", "mandates"} else _chunks(table, told, contracts)
+
+
+def story_of(contract: int, stories: int) -> int:
+    """Which of the stories a contract lives; 7919 is prime: neighbours have different ones, and every one is used."""
+    return contract * 7919 % stories
+
+
 def customer(contract: int) -> int:
     """Whose contract it is: of ten contracts one person has four, one three, one two, one one."""
     return contract // 10 * 4 + (0, 0, 0, 0, 1, 1, 1, 2, 2, 3)[contract % 10]
@@ -210,9 +230,8 @@ def _chunks(table: str, told: list[Story], contracts: int, size: int = 5000) -> 
     count = len(templates)
     for first in range(0, contracts, size):
         last = min(first + size, contracts)
-        # 7919 is prime: neighbours have different stories, and every story is used.
         texts = (
-            templates[index * 7919 % count].replace("@", str(index)).replace("#", str(customer(index)))
+            templates[story_of(index, count)].replace("@", str(index)).replace("#", str(customer(index)))
             for index in range(first, last)
         )
         yield last, "".join(texts)

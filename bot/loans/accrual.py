@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from fractions import Fraction
 
-from bot.core.money import Fen, round_half_up
+from bot.core.money import Fen, divided_half_up
 
 Repaid = tuple[date, Fen]
 """Principal that was repaid, and from which day on it no longer counts."""
@@ -34,6 +34,8 @@ def principal_days(opening: Fen, repaid: Iterable[Repaid], first: date, end: dat
 
 def _days(first: date, end: date, without: Sequence[DayRange]) -> int:
     """Days of the range that are not in ``without``."""
+    if not without:
+        return (end - first).days
     left_out = sum(max(0, (min(end, stop) - max(first, start)).days) for start, stop in without)
     return (end - first).days - left_out
 
@@ -47,4 +49,4 @@ def accrued_interest(full: Fraction, opening: Fen, repaid: Iterable[Repaid], sta
     if not full or not opening:
         return 0
     standing = principal_days(opening, repaid, starts_on, min(as_of, due_on))
-    return round_half_up(full * standing / (opening * (due_on - starts_on).days))
+    return divided_half_up(full.numerator * standing, full.denominator * opening * (due_on - starts_on).days)

@@ -257,17 +257,18 @@ _Place = tuple[str, str, str | None, int | None]
 def _wrong_reversals(session: Session) -> Iterator[Disagreement]:
     """Reversals that do not undo their original exactly: what is left of the original is the difference.
 
-    Only a returned payment may leave something: refunds that were paid out before (``_wrong_payments`` compares them), and
-    charges, up to what was given back to the borrower of the same charge.
+    Only a payment that was returned or moved may leave something: charges, up to what was given back to the borrower of the same
+    charge, and a returned one also refunds that were paid out before (``_wrong_payments`` compares them).
     """
     given_back = _charges_given_back(session)
     for original, left in sorted(_left_of_reversed(session).items()):
         of_return = any(left.values()) and _is_of_returned_payment(session, original)
         for (debit, credit, contract_no, instalment), amount in left.items():
             may_be_left = 0
-            if of_return and amount > 0:
-                refund_owed = (debit, credit) == ("unapplied", "refund_payable")
-                may_be_left = amount if refund_owed else given_back.get((credit, contract_no, instalment), 0)
+            if (debit, credit) == ("unapplied", "refund_payable"):
+                may_be_left = amount if of_return else 0
+            elif debit == "unapplied":
+                may_be_left = given_back.get((credit, contract_no, instalment), 0)
             if not 0 <= amount <= may_be_left:
                 subject = f"{contract_no} #{instalment}" if contract_no else f"posting {original}"
                 yield Disagreement(contract_no, subject, f"reversal of posting {original}", may_be_left, amount)

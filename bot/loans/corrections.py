@@ -6,13 +6,15 @@ Who may correct is decided above; each correction says why and is idempotent by 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bot.core.money import Fen
 from bot.loans.errors import InstalmentNotFound, NotReversible, PaymentNotFound, PostingNotFound
-from bot.loans.ledger import ACCOUNT_OF, Reversed
+from bot.loans.ledger import ACCOUNT_OF, Entry
 from bot.loans.models import PaymentRow
 from bot.loans.port import Component, InstalmentRef
 from bot.loans.posting import Posting, add_paid
+from bot.loans.reversal import paid_part
 from bot.loans.unit import Unit, check_text
 
 MAX_REASON_CHARS = 200
@@ -43,14 +45,17 @@ class CorrectionService:
         check_text("reason", reason, MAX_REASON_CHARS)
         if head.kind != "waiver":
             raise NotReversible(f"posting {transaction_id} is no waiver", kind=head.kind)
-        reversal = self._reverse(transaction_id, reason)
-        unit.remember(key, operation, parameters, str(reversal.reversal_id))
-        return reversal.reversal_id
+        reversal_id = self._reverse(transaction_id, reason)
+        if reversal_id is None:
+            raise NotReversible(f"posting {transaction_id} moved nothing", kind=head.kind)
+        unit.remember(key, operation, parameters, str(reversal_id))
+        return reversal_id
 
     def reapply(self, payment_no: str, refs: Sequence[InstalmentRef], *, reason: str, key: str) -> PaymentRow:
         """Moves a settled payment that was used for the wrong instalments to ``refs`` of the same customer.
 
-        It counts from the day on which it was made, as it should have; what ``refs`` do not need is refunded.
+        It counts from the day on which it was made, as it should have; what ``refs`` do not need is refunded. A charge that it
+        paid and that was given back to the borrower since stays where it was: that money is theirs again and cannot be moved.
         Raises ``PaymentNotFound``, ``NotReversible`` (not settled), ``ContractNotFound``, ``InstalmentNotFound``,
         ``InvalidText``.
         """
@@ -82,23 +87,38 @@ class CorrectionService:
             self.unit.own_contract(payment.customer_id, ref.contract_no)
             self.unit.instalment(ref.contract_no, ref.instalment)
 
-    def _reverse(self, transaction_id: int, reason: str) -> Reversed:
-        reversal = self.unit.ledger.reverse(transaction_id, note=reason)
+    def _reverse(self, transaction_id: int, reason: str) -> int | None:
+        """The number of the reversal; ``None`` when everything of the posting had been given back to the borrower before."""
+        unit, parts = self.unit, self._still_there(transaction_id)
+        if not parts:
+            return None
+        reversal = unit.ledger.reverse(transaction_id, note=reason, parts=parts)
         used: Fen = 0
         for entry in reversal.undone:
-            if entry.contract_no is None or entry.instalment is None:
-                continue
-            row = self.unit.instalment(entry.contract_no, entry.instalment)
+            row = unit.instalment(entry.contract_no or "", entry.instalment or 0)
             if entry.debit == "waiver_expense":
                 row.waived_penalty -= entry.amount
             else:
                 add_paid(row, _COMPONENT_OF[entry.credit], -entry.amount)
                 used += entry.amount
-        if reversal.payment_no is not None:
-            payment = self.unit.repository.payment(reversal.payment_no)
-            if payment is not None:
-                payment.applied -= used
-        self.unit.session.flush()
+        payment = unit.repository.payment(reversal.payment_no) if reversal.payment_no is not None else None
+        if payment is not None:
+            payment.applied -= used
+        unit.session.flush()
         contracts = {entry.contract_no for entry in reversal.undone if entry.contract_no is not None}
-        self.posting.refresh(contracts, self.unit.clock.today())
-        return reversal
+        self.posting.refresh(contracts, unit.clock.today())
+        return reversal.reversal_id
+
+    def _still_there(self, transaction_id: int) -> list[Entry]:
+        """The entries on instalments, less charges that were refunded since; they may have come from this posting."""
+        parts: list[Entry] = []
+        for entry in self.unit.ledger.entries(transaction_id):
+            if entry.contract_no is None or entry.instalment is None:
+                continue
+            amount = entry.amount
+            if entry.debit != "waiver_expense":
+                row = self.unit.instalment(entry.contract_no, entry.instalment)
+                amount = min(amount, paid_part(row, _COMPONENT_OF[entry.credit]))
+            if amount:
+                parts.append(replace(entry, amount=amount))
+        return parts

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 from sqlalchemy.orm import Session
 
+from bot.audit.service import audited
 from bot.core.clock import SHANGHAI, Clock, FixedClock, SystemClock
 from bot.core.database import Database
 from bot.core.money import parse_yuan
@@ -117,6 +118,12 @@ class Replay:
             ref, amount = InstalmentRef(contract.number, entry["instalment"]), parse_yuan(entry["amount"])
             self.add(self.ago(entry["days_ago"], entry["at"]), _call(
                 self.payments.record, customer_id, amount, [ref], kind="own"
+            ))  # fmt: skip
+        for number, entry in enumerate(raw.get("app_errors", ())):
+            contract, at = contracts[entry["contract"]], self.ago(entry["days_ago"], entry["at"])
+            self.add(at, _call(
+                self.records.report_app_error, customer_id, entry["operation"], entry["code"], at,
+                key=f"demo:app-error:{customer_id}:{number}", contract_no=contract.number,
             ))  # fmt: skip
         for entry in raw.get("notices", ()):
             contract = contracts[entry["contract"]]
@@ -255,7 +262,7 @@ def main() -> None:
 
     settings = Settings()
     upgrade(settings.database_url)
-    database = Database(settings.database_url)
+    database = audited(Database(settings.database_url), settings)
     seeded = seed_if_empty(database, SystemClock(settings.business_date), settings.data_dir)
     sys.stdout.write("demo people seeded\n" if seeded else "the database has customers already\n")
     database.dispose()

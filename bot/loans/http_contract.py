@@ -61,6 +61,7 @@ def _wire_type(hint: Any, *, in_body: bool) -> Any:
     known = {
         str: Text,
         date: Day,
+        datetime: Moment,
         int: StrictInt if in_body else QueryInt,
         bool: StrictBool if in_body else QueryBool,
     }

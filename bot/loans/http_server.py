@@ -16,6 +16,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from bot.audit.service import audited
 from bot.core.clock import SystemClock
 from bot.core.database import Database
 from bot.core.errors import Unauthenticated
@@ -118,7 +119,7 @@ def create_app_from_env() -> FastAPI:
     """
     settings = Settings()
     configure_logging(json=settings.log_json)
-    database, clock = Database(settings.database_url), SystemClock(settings.business_date)
+    database, clock = audited(Database(settings.database_url), settings), SystemClock(settings.business_date)
 
     @contextmanager
     def unit() -> Iterator[LoanBackend]:

@@ -10,12 +10,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Integer, String, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from bot.core.database import Base
+from bot.core.database import Base, Serial
 
-Serial = Annotated[int, mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)]
 FenColumn = Annotated[int, mapped_column(BigInteger)]
 Code = Annotated[str, mapped_column(String(32))]
 Name = Annotated[str, mapped_column(String(80))]
@@ -171,6 +170,18 @@ class DisbursementRow(Base):
     payee: Mapped[Name]
 
 
+def troubled_payment(dialect: str, table: str = "") -> str:
+    """As SQL: an own repayment without an answer, answered a day later (SQLite: on a later day), or not a success.
+
+    The few that an incident may have touched. PostgreSQL also has statistics of the duration (migration 0019).
+    """
+    created, resolved, kind, code = (f"{table}{name}" for name in ("created_at", "resolved_at", "kind", "result_code"))
+    slow = f"{resolved} - {created} >= INTERVAL '1 day'"
+    if dialect == "sqlite":
+        slow = f"substr({resolved}, 1, 10) > substr({created}, 1, 10)"
+    return f"{kind} = 'own' AND ({resolved} IS NULL OR {slow} OR {code} <> 'SUCCESS')"
+
+
 class PaymentRow(Base):
     """``applied`` went to instalments, ``refunded`` is on its way back; the rest of a settled payment waits in ``unapplied``."""
 
@@ -181,7 +192,11 @@ class PaymentRow(Base):
         one_of("status", "created", "processing", "settled", "failed", "returned"),
         CheckConstraint("applied >= 0 AND refunded >= 0 AND applied + refunded <= amount", name="use"),
         CheckConstraint("(status IN ('created', 'processing')) = (resolved_at IS NULL)", name="resolved"),
-    )
+        Index("ix_payments_own_resolved_at", "resolved_at", sqlite_where=text("kind = 'own'"),
+              postgresql_where=text("kind = 'own'")),
+        Index("ix_payments_troubled", "created_at", sqlite_where=text(troubled_payment("sqlite")),
+              postgresql_where=text(troubled_payment("postgresql"))),
+    )  # fmt: skip
     payment_no: Mapped[str] = mapped_column(String(40), primary_key=True)
     customer_id: Mapped[CustomerRef]
     kind: Mapped[Code]
@@ -280,7 +295,10 @@ class DebitAttemptRow(Base):
         CheckConstraint("(side = 'none') = (payment_no IS NOT NULL)", name="payment_when_taken"),
         instalment_ref(),
         Index("ix_debit_attempts_instalment", "contract_no", "instalment"),
-    )
+        Index("ix_debit_attempts_attempted_at", "attempted_at"),
+        Index("ix_debit_attempts_of_system", "contract_no", "instalment", "attempted_at",
+              sqlite_where=text("side = 'system'"), postgresql_where=text("side = 'system'")),
+    )  # fmt: skip
     id: Mapped[Serial]
     mandate_no: Mapped[str] = mapped_column(ForeignKey("mandates.mandate_no"))
     customer_id: Mapped[CustomerRef]
@@ -320,6 +338,7 @@ class IncidentRow(Base):
     __table_args__ = (
         one_of("channel", "auto_debit", "own_repayment", "all"),
         one_of("status", "suspected", "confirmed"),
+        one_of("kind", "outage", "delay", "other"),
         CheckConstraint("ends_at IS NULL OR ends_at >= starts_at", name="dates"),
         CheckConstraint("(status = 'confirmed') = (confirmed_by IS NOT NULL)", name="confirmed_by"),
     )
@@ -332,6 +351,24 @@ class IncidentRow(Base):
     bank_name: Mapped[str | None] = mapped_column(String(80))
     summary: Mapped[str] = mapped_column(Text)
     detected: Mapped[bool] = mapped_column(default=False)
+    kind: Mapped[Code] = mapped_column(String(32), default="outage")
+
+
+class AppErrorRow(Base):
+    """An error that the borrower's app showed at ``at``, as the app reported it. Append-only."""
+
+    __tablename__ = "app_errors"
+    __table_args__ = (
+        one_of("operation", "login", "repay", "schedule", "view_bill", "bind_card", "other"),
+        Index("ix_app_errors_customer_at", "customer_id", "at"),
+    )
+    id: Mapped[Serial]
+    customer_id: Mapped[str] = mapped_column(String(20), ForeignKey("customers.customer_id"))
+    at: Mapped[datetime]
+    operation: Mapped[Code]
+    code: Mapped[Code]
+    contract_no: Mapped[str | None] = mapped_column(ForeignKey("contracts.contract_no"))
+    reported_at: Mapped[datetime]
 
 
 class NoticeRow(Base):

@@ -194,11 +194,17 @@ class PaymentService:
         if order is not None:
             order.status, order.result_code = payment.status, result_code
 
-    def mark_informed(self, payment_no: str) -> None:
-        """The borrower was told how the payment ended (ends a system-caused period, product §3 b)."""
+    def mark_informed(self, payment_no: str, *, key: str) -> PaymentRow:
+        """The borrower was told how the payment ended (ends a system-caused period, product §3 b). Raises ``PaymentNotFound``.
+
+        One that is not resolved stays as it is, and the key free: there was nothing to tell.
+        """
         payment = self._locked(payment_no)
-        payment.informed_at = payment.informed_at or self.unit.clock.now()
-        self.unit.session.flush()
+        operation, parameters = "mark_informed", {"payment_no": payment_no}
+        if self.unit.earlier_result(key, operation, parameters) is None and payment.resolved_at is not None:
+            payment.informed_at = payment.informed_at or self.unit.clock.now()
+            self.unit.remember(key, operation, parameters, payment_no)
+        return payment
 
     def _must_be_open(self, payment: PaymentRow) -> None:
         if payment.resolved_at is not None:

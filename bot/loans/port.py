@@ -37,6 +37,10 @@ Delivery = Literal["pending", "delivered", "failed"]
 Flag = Literal["dunning", "bureau_report"]
 FlagState = Literal["on", "held", "off", "corrected"]
 IncidentChannel = Literal["auto_debit", "own_repayment", "all"]
+IncidentKind = Literal["outage", "delay", "other"]
+"""``outage``: debits or repayments fail; ``delay``: their results come late; ``other``: see the summary."""
+AppOperation = Literal["login", "repay", "schedule", "view_bill", "bind_card", "other"]
+"""What the borrower was doing in the app: ``schedule`` is a scheduled repayment (预约还款)."""
 Advice = Literal[
     "wait",
     "stuck_do_not_pay_again",
@@ -56,6 +60,10 @@ debit is the surplus one of a double debit. ``taken_posts_on_due_date``: a sched
 which is posted on the due date. ``failed_check_card``: failed for a borrower-side reason, no money left. ``failed_our_fault``:
 failed for a system-side reason, no money left. ``returned_pay_again``: the bank sent the money back.
 """
+
+TOUCHED_PAGE = 500
+"""Instalments of one page of ``LoanBackend.touched`` unless told otherwise."""
+MAX_TOUCHED_PAGE = 1000
 
 RETRY_AFTER_DAYS = 30
 """A refused application may be repeated after this many days when the page names no date (product §1, fact 1)."""
@@ -393,7 +401,8 @@ class DebitAttempt:
 class Incident:
     """A disturbance of a repayment channel. ``ends_at`` is ``None`` while it lasts.
 
-    ``bank_name``: only cards of this bank were hit; ``None``: all.
+    ``bank_name``: only cards of this bank were hit; ``None``: all. ``detected``: found from the share of failures, not declared
+    by a person. ``suspected`` decides nothing about money until a person (``confirmed_by``, their id) confirms it.
     """
 
     incident_no: str
@@ -404,10 +413,52 @@ class Incident:
     confirmed_by: str | None
     summary: str
     bank_name: str | None = None
+    kind: IncidentKind = "outage"
+    detected: bool = False
 
     def covers(self, day: date) -> bool:
         """Whether the incident touched any moment of ``day``."""
         return self.starts_at.date() <= day and (self.ends_at is None or day <= self.ends_at.date())
+
+
+@dataclass(frozen=True)
+class TouchedInstalment:
+    """An instalment that an incident disturbed, and whose it is.
+
+    ``debits``: tries in that time that failed on our side, oldest first; ``payment_nos``: own repayments of that time that failed
+    on our side or hung for a day or longer, oldest first. At least one of both is not empty.
+    """
+
+    customer_id: str
+    contract_no: str
+    instalment: int
+    debits: tuple[DebitAttempt, ...]
+    payment_nos: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Touched:
+    """A page of what an incident touched, by contract number and instalment.
+
+    ``next_after``: pass it as ``after`` for the following page; ``None``: nothing follows.
+    """
+
+    incident_no: str
+    instalments: tuple[TouchedInstalment, ...]
+    next_after: str | None
+
+
+@dataclass(frozen=True)
+class AppError:
+    """An error that the borrower's app showed. ``code`` is the app's own; ``contract_no`` when it was about one contract.
+
+    Evidence for people and for the timeline only; it never decides alone (docs/rules.md).
+    """
+
+    at: Moment
+    operation: AppOperation
+    code: str
+    contract_no: str | None
 
 
 @dataclass(frozen=True)
@@ -533,6 +584,10 @@ class LoanBackend(Protocol):
         """Raises ``CustomerNotFound``."""
         ...
 
+    def customers(self, customer_ids: Sequence[str]) -> tuple[Customer, ...]:
+        """Those of ``customer_ids`` that there are, by id: for lists that show names."""
+        ...
+
     def customer_by_phone(self, phone: str) -> Customer | None:
         """The account holder with this phone number (11 digits), for binding a messaging channel."""
         ...
@@ -632,6 +687,13 @@ class LoanBackend(Protocol):
         """Raises ``PaymentNotFound``."""
         ...
 
+    def mark_informed(self, payment_no: str, *, key: str) -> Payment:
+        """The borrower was told how the payment ended (product §3 b); the first time counts.
+
+        Nothing changes while the payment is not resolved. Raises ``PaymentNotFound``.
+        """
+        ...
+
     def double_debits(self, customer_id: str) -> tuple[DoubleDebit, ...]:
         """Instalments for which more than one debit settled, newest first."""
         ...
@@ -663,6 +725,59 @@ class LoanBackend(Protocol):
 
         A ``channel`` also finds those of ``all``. With ``customer_id`` only those that reach the customer: of all banks, or of a
         bank whose card they have on file or in a mandate.
+        """
+        ...
+
+    def incident(self, incident_no: str) -> Incident:
+        """Raises ``IncidentNotFound``."""
+        ...
+
+    def touched(self, incident_no: str, after: str | None = None, limit: int = TOUCHED_PAGE) -> Touched:
+        """Everybody whom the incident touched, also those who never complained, in pages of 1 to 1,000 instalments.
+
+        Derived from the records, so complete also for what was reported late: what was reported while somebody went through the
+        pages is met by going through them again. Raises ``IncidentNotFound``, ``InvalidInput`` (``after``, ``limit``).
+        """
+        ...
+
+    def declare_incident(
+        self,
+        kind: IncidentKind,
+        channel: IncidentChannel,
+        starts_at: Moment,
+        summary: str,
+        *,
+        key: str,
+        ends_at: Moment | None = None,
+        bank_name: str | None = None,
+    ) -> Incident:
+        """A person declares a disturbance: ``suspected`` until it is confirmed; with ``ends_at`` it is over already.
+
+        Raises ``InvalidDate`` (a moment ahead, or an end before the start), ``InvalidText``, ``InvalidChoice``.
+        """
+        ...
+
+    def confirm_incident(self, incident_no: str, confirmed_by: str, *, key: str) -> Incident:
+        """A named person (their id) confirms it; who did so first stays. Raises ``IncidentNotFound``, ``InvalidText``."""
+        ...
+
+    def end_incident(self, incident_no: str, ends_at: Moment | None = None, *, key: str) -> Incident:
+        """The channel works again, now or since ``ends_at``; the first end stays.
+
+        Raises ``IncidentNotFound``, ``InvalidDate`` (a moment ahead, or before the start).
+        """
+        ...
+
+    def app_errors(self, customer_id: str, first: date, last: date) -> tuple[AppError, ...]:
+        """Errors that the borrower's app showed on ``first``…``last`` (inclusive), oldest first."""
+        ...
+
+    def report_app_error(
+        self, customer_id: str, operation: AppOperation, code: str, at: Moment, *, key: str, contract_no: str | None = None
+    ) -> AppError:
+        """The app reports an error that it showed; ``key`` is its own number of the report.
+
+        Raises ``ContractNotFound``, ``InvalidDate`` (a moment ahead), ``InvalidText``, ``InvalidChoice``.
         """
         ...
 
@@ -700,6 +815,14 @@ class LoanBackend(Protocol):
         """Gives back the unused part of a payment (double debit).
 
         Raises ``InvalidAmount``, ``AmountExceedsOwed``, ``PaymentNotFound``.
+        """
+        ...
+
+    def correct_bureau_report(self, contract_no: str, instalment: int, *, reason: str, key: str) -> OverdueFlag:
+        """Takes back what the credit bureau was told of an instalment; returns the flag ``corrected``, at once the last one.
+
+        ``reason``: at most 32 characters. One that is corrected already is returned as it is. Raises ``ContractNotFound``,
+        ``InstalmentNotFound``, ``NotReported`` (the bureau was never told).
         """
         ...
 

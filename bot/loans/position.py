@@ -17,6 +17,8 @@ from bot.loans.schedule import PlannedInstalment, by_day_interest
 
 CASH_LOANS: frozenset[ProductCode] = frozenset({"KD", "YD", "XW"})
 """Paid before purchase instalments (product §1, fact 2)."""
+MAX_PERIODS = 36
+"""No contract has more instalments (``contracts.periods``)."""
 
 
 @dataclass(frozen=True)
@@ -123,22 +125,26 @@ class Position:
 def positions(book: Book, as_of: date) -> tuple[Position, ...]:
     """Every instalment of ``book`` on ``as_of``, in order."""
     openings = list(accumulate(reversed([item.principal for item in book.plan])))[::-1]
-    return tuple(_position(book, item, opening, as_of) for item, opening in zip(book.plan, openings, strict=True))
+    return tuple(position_in(book, item, opening, as_of) for item, opening in zip(book.plan, openings, strict=True))
 
 
-def _position(book: Book, item: PlannedInstalment, opening: Fen, as_of: date) -> Position:
+def position_in(book: Book, item: PlannedInstalment, opening: Fen, as_of: date) -> Position:
+    """``item`` alone; ``book`` need not have what was posted before it. ``opening``: the principal from it to the end."""
     own = [posted for posted in book.posted if posted.instalment == item.number]
     repaid = book.repaid(item.number, item.number)
-    standing = book.repaid(item.number, len(book.plan))
+    standing = book.repaid(item.number, MAX_PERIODS)
     full = _full_interest(book, item)
+    at_due = accrued_interest(full, opening, standing, item.starts_on, item.due_on, item.due_on)
     rate, holds = book.penalty_daily_rate, book.hold_ranges(item.number)
     return Position(
         number=item.number,
         starts_on=item.starts_on,
         due_on=item.due_on,
         principal=item.principal,
-        interest=accrued_interest(full, opening, standing, item.starts_on, item.due_on, as_of),
-        interest_at_due=accrued_interest(full, opening, standing, item.starts_on, item.due_on, item.due_on),
+        interest=at_due
+        if as_of >= item.due_on
+        else accrued_interest(full, opening, standing, item.starts_on, item.due_on, as_of),
+        interest_at_due=at_due,
         fee=_fee(item, repaid) if as_of > item.starts_on else 0,
         fee_at_due=_fee(item, repaid),
         penalty=penalty(item.principal, repaid, item.due_on, as_of, rate, holds),

@@ -29,11 +29,12 @@ class Posting:
         """Allocates the received ``payment`` to ``refs`` as of ``value_on``; returns the part (分) that was not needed."""
         numbers = {ref.contract_no for ref in refs}
         books = self.unit.repository.books([self.unit.any_contract(number) for number in sorted(numbers)])
-        usable = payment.amount - payment.refunded  # a payment that is applied anew may have given something back before
+        # A payment that is applied anew may have given something back before, or have paid a charge that was given back.
+        usable = payment.amount - payment.refunded - payment.applied
         lines, left_over = allocate(usable, claims(books, value_on, refs))
         if lines:
             self._post_lines(payment, lines, value_on)
-        payment.applied = usable - left_over
+        payment.applied += usable - left_over
         self.refresh(numbers, value_on)
         return left_over
 

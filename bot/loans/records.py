@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import get_args
 
 from bot.loans.errors import AuthorisationRevoked, InvalidDate
-from bot.loans.models import CreditAuthorisationRow, CreditInquiryRow, IncidentRow, MandateRow, NoticeRow
-from bot.loans.port import Delivery, IncidentChannel, InstalmentRef
-from bot.loans.unit import Unit, check_choice, check_text
+from bot.loans.models import AppErrorRow, CreditAuthorisationRow, CreditInquiryRow, IncidentRow, MandateRow, NoticeRow
+from bot.loans.port import AppOperation, Delivery, IncidentChannel, IncidentKind, InstalmentRef
+from bot.loans.unit import Unit, check_choice, check_moment, check_text
 
 NOTICE_KINDS = ("due_reminder", "overdue", "debit_failed")
 NOTICE_CHANNELS = ("sms", "push", "call")
@@ -48,11 +48,13 @@ class RecordService:
         *,
         confirmed_by: str | None,
         bank_name: str | None = None,
+        kind: IncidentKind = "outage",
     ) -> IncidentRow:
         """A disturbance that lasts until ``end_incident``: ``confirmed`` by somebody (their id), else ``suspected``.
 
         ``bank_name`` limits it to the cards of one bank.
         """
+        check_choice("kind", kind, get_args(IncidentKind))
         check_choice("channel", channel, get_args(IncidentChannel))
         check_text("summary", summary, MAX_SUMMARY_CHARS)
         if confirmed_by:
@@ -69,6 +71,7 @@ class RecordService:
             confirmed_by=confirmed_by,
             bank_name=bank_name,
             summary=summary,
+            kind=kind,
         )
         self.unit.session.add(row)
         self.unit.session.flush()
@@ -78,6 +81,33 @@ class RecordService:
         """The channel works again from now on."""
         incident.ends_at = incident.ends_at or self.unit.clock.now()
         self.unit.session.flush()
+
+    def report_app_error(
+        self, customer_id: str, operation: AppOperation, code: str, at: datetime, *, key: str, contract_no: str | None = None
+    ) -> AppErrorRow:
+        """The app showed this error to the borrower; errors as in ``LoanBackend.report_app_error``."""
+        unit = self.unit
+        unit.lock(customer_id)
+        check_moment("at", at, unit.clock.now())
+        parameters = {"customer_id": customer_id, "operation": operation, "code": code, "contract_no": contract_no}
+        parameters["at"] = at.astimezone(UTC).isoformat()
+        earlier = unit.earlier_result(key, "report_app_error", parameters)
+        if earlier is not None:
+            known = unit.repository.app_error(int(earlier))
+            if known is None:
+                raise LookupError(f"the app error {earlier} is gone")
+            return known
+        check_choice("operation", operation, get_args(AppOperation))
+        check_text("code", code, 32)
+        if contract_no is not None:
+            unit.own_contract(customer_id, contract_no)
+        row = AppErrorRow(
+            customer_id=customer_id, at=at, operation=operation, code=code, contract_no=contract_no, reported_at=unit.clock.now()
+        )
+        unit.session.add(row)
+        unit.session.flush()
+        unit.remember(key, "report_app_error", parameters, str(row.id))
+        return row
 
     def note_notice(self, ref: InstalmentRef, kind: str, channel: str, delivery: Delivery) -> NoticeRow:
         """A message sent now about an instalment, and what became of it. Raises ``ContractNotFound``, ``InstalmentNotFound``,

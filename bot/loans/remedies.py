@@ -8,8 +8,11 @@ from bot.core.money import Fen
 from bot.loans.errors import AmountExceedsOwed, ContractSettled, NoHold, PaymentNotFound, ReceiptNotFound
 from bot.loans.ledger import Entry
 from bot.loans.models import AccrualHoldRow, ContractRow, InstalmentRow, ReceiptRow
+from bot.loans.port import InstalmentRef
 from bot.loans.position import Position, positions
 from bot.loans.posting import Posting
+from bot.loans.servicing.models import OverdueFlagRow
+from bot.loans.servicing.overdue import OverdueService
 from bot.loans.unit import Unit, check_amount, check_text
 
 MAX_REASON_CHARS = 80
@@ -110,6 +113,19 @@ class RemedyService:
         refund = self.posting.refund_left_over(payment, amount, "double_debit")
         receipt = self._receipt("refund", payment.customer_id, amount, reason, refund_no=refund.refund_no)
         return self._remember(key, "refund_payment", parameters, receipt)
+
+    def correct_bureau_report(self, contract_no: str, instalment: int, *, reason: str, key: str) -> OverdueFlagRow:
+        """The flag ``corrected``; errors as in ``LoanBackend.correct_bureau_report``."""
+        parameters = {"contract_no": contract_no, "instalment": instalment, "reason": reason}
+        self._locked(contract_no, instalment)
+        earlier = self.unit.earlier_result(key, "correct_bureau_report", parameters)
+        if earlier is not None:
+            history = self.unit.repository.overdue_flags(contract_no, instalment)
+            return next(row for row in history if str(row.id) == earlier)
+        # When the bureau is told is no question for a correction, so the number of days does not matter.
+        row = OverdueService(self.unit, bureau_after_days=1).correct(InstalmentRef(contract_no, instalment), reason)
+        self.unit.remember(key, "correct_bureau_report", parameters, str(row.id))
+        return row
 
     def receipt(self, receipt_no: str) -> ReceiptRow:
         """Raises ``ReceiptNotFound``."""

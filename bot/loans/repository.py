@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from bot.loans import models as m
 from bot.loans.port import AllocationLine, Component, InstalmentRef, ProductCode
-from bot.loans.position import Book, Hold, Posted
+from bot.loans.position import MAX_PERIODS, Book, Hold, Posted
 from bot.loans.schedule import PlannedInstalment
 from bot.loans.servicing.models import ChannelOrderRow, OverdueFlagRow
 
@@ -25,10 +25,6 @@ COMPONENT_ACCOUNTS: dict[str, Component] = {
 """The account that is credited when a part of an instalment is paid."""
 
 
-MAX_PERIODS = 36
-"""No contract has more instalments (``contracts.periods``)."""
-
-
 def _is_number(text: str) -> bool:
     """Whether ``text`` can be the number of anything: PostgreSQL takes no NUL, and says so with an error that is not ours."""
     return isinstance(text, str) and 0 < len(text) <= 200 and text.isprintable()
@@ -37,6 +33,13 @@ def _is_number(text: str) -> bool:
 def _is_instalment(number: int) -> bool:
     """Beyond this the database's integer would overflow; a truth value is no number."""
     return type(number) is int and 1 <= number <= MAX_PERIODS
+
+
+def posted_part(instalment: int, debit: str, credit: str, amount: int, value_on: date) -> Posted:
+    """An entry of the ledger as the rules see it: a payment or waiver, or (negative) what was taken back of one."""
+    if credit in COMPONENT_ACCOUNTS:
+        return Posted(value_on, instalment, COMPONENT_ACCOUNTS[credit], amount, waived=debit == "waiver_expense")
+    return Posted(value_on, instalment, COMPONENT_ACCOUNTS[debit], -amount, waived=credit == "waiver_expense")
 
 
 class LoanRepository:
@@ -49,6 +52,12 @@ class LoanRepository:
 
     def customer(self, customer_id: str) -> m.CustomerRow | None:
         return self.session.get(m.CustomerRow, customer_id) if _is_number(customer_id) else None
+
+    def customers(self, customer_ids: Sequence[str]) -> Sequence[m.CustomerRow]:
+        """By id; one query, and none for nobody."""
+        known = [number for number in customer_ids if _is_number(number)]
+        query = select(m.CustomerRow).where(m.CustomerRow.customer_id.in_(known)).order_by(m.CustomerRow.customer_id)
+        return self.session.scalars(query).all() if known else []
 
     def lock_customer(self, customer_id: str) -> m.CustomerRow | None:
         """Takes the row lock that makes one customer's money commands run one after the other (SQLite locks the database)."""
@@ -167,13 +176,8 @@ class LoanRepository:
         )
         found: dict[str, list[Posted]] = defaultdict(list)
         for contract_no, instalment, debit, credit, amount, value_on in self.session.execute(query):
-            if contract_no is None or instalment is None:  # excluded by the query; this tells the type checker
-                continue
-            if credit in COMPONENT_ACCOUNTS:
-                component, signed, other = COMPONENT_ACCOUNTS[credit], amount, debit
-            else:
-                component, signed, other = COMPONENT_ACCOUNTS[debit], -amount, credit
-            found[contract_no].append(Posted(value_on, instalment, component, signed, waived=other == "waiver_expense"))
+            if contract_no is not None and instalment is not None:  # the query says so; this tells the type checker
+                found[contract_no].append(posted_part(instalment, debit, credit, amount, value_on))
         return found
 
     # --- payments ------------------------------------------------------------------------------------------------------------
@@ -344,6 +348,15 @@ class LoanRepository:
         if banks is not None:
             query = query.where(or_(row.bank_name.is_(None), row.bank_name.in_(banks)))
         return self.session.scalars(query.order_by(row.starts_at)).all()
+
+    def app_errors(self, customer_id: str, first: datetime, end: datetime) -> Sequence[m.AppErrorRow]:
+        """From ``first`` up to ``end``, oldest first."""
+        row = m.AppErrorRow
+        query = select(row).where(row.customer_id == customer_id, row.at >= first, row.at < end)
+        return self.session.scalars(query.order_by(row.at, row.id)).all()
+
+    def app_error(self, row_id: int) -> m.AppErrorRow | None:
+        return self.session.get(m.AppErrorRow, row_id)
 
     def notices(self, customer_id: str, contract_no: str | None, instalment: int | None) -> Sequence[m.NoticeRow]:
         row = m.NoticeRow

@@ -13,14 +13,16 @@ from bot.loans import port as p
 from bot.loans import views
 from bot.loans.allocation import allocate, claims
 from bot.loans.errors import CustomerNotFound, InstalmentNotFound, InvalidDate, PaymentNotFound
-from bot.loans.models import PaymentRow
+from bot.loans.models import CustomerRow, PaymentRow
 from bot.loans.origination import OriginationService
 from bot.loans.payments import PaymentService
 from bot.loans.penalty import penalty_by_day
 from bot.loans.position import Book, positions
 from bot.loans.quote import MAX_DAYS_AHEAD, payoff_quote
+from bot.loans.records import RecordService
 from bot.loans.remedies import RemedyService
 from bot.loans.scheduled import ScheduledRepaymentService
+from bot.loans.servicing.incidents import IncidentService
 from bot.loans.unit import Unit, check_amount
 
 
@@ -34,12 +36,16 @@ class SqlLoanBackend:
         self._scheduled = ScheduledRepaymentService(self.unit)
         self._remedies = RemedyService(self.unit)
         self._origination = OriginationService(self.unit)
+        self._records = RecordService(self.unit)
+        self._incidents = IncidentService(self.unit)
 
     # --- who, and with what credit -------------------------------------------------------------------------------------
 
     def customer(self, customer_id: str) -> p.Customer:
-        row = self.unit.customer(customer_id)
-        return p.Customer(row.customer_id, row.name, row.phone, row.bank_name, row.card_tail)
+        return _customer(self.unit.customer(customer_id))
+
+    def customers(self, customer_ids: Sequence[str]) -> tuple[p.Customer, ...]:
+        return tuple(_customer(row) for row in self._repository.customers(customer_ids))
 
     def customer_by_phone(self, phone: str) -> p.Customer | None:
         row = self._repository.customer_by_phone(phone)
@@ -172,6 +178,10 @@ class SqlLoanBackend:
             raise PaymentNotFound(f"no payment {payment_no} of {customer_id}")
         return self._payment_views(customer_id, [row])[0]
 
+    def mark_informed(self, payment_no: str, *, key: str) -> p.Payment:
+        row = self._payments.mark_informed(payment_no, key=key)
+        return self._payment_views(row.customer_id, [row])[0]
+
     def _payment_views(self, customer_id: str, rows: Sequence[PaymentRow]) -> tuple[p.Payment, ...]:
         numbers = [row.payment_no for row in rows]
         targets, parts = self._repository.targets(numbers), self._repository.payment_parts(numbers)
@@ -208,7 +218,7 @@ class SqlLoanBackend:
     def incidents(
         self, first: date, last: date, channel: p.IncidentChannel | None = None, *, customer_id: str | None = None
     ) -> tuple[p.Incident, ...]:
-        start, end = (datetime.combine(day, time(0), SHANGHAI) for day in (first, last + timedelta(days=1)))
+        start, end = _moments(first, last)
         channels = None if channel is None else {channel, "all"}
         banks = None if customer_id is None else self._banks(customer_id)
         return tuple(views.incident(row) for row in self._repository.incidents(start, end, channels, banks))
@@ -216,6 +226,42 @@ class SqlLoanBackend:
     def _banks(self, customer_id: str) -> set[str]:
         """Every bank through which this customer's repayments may have gone."""
         return {self.unit.customer(customer_id).bank_name, *(row.bank_name for row in self._repository.mandates(customer_id))}
+
+    def incident(self, incident_no: str) -> p.Incident:
+        return views.incident(self._incidents.incident(incident_no))
+
+    def touched(self, incident_no: str, after: str | None = None, limit: int = p.TOUCHED_PAGE) -> p.Touched:
+        return self._incidents.touched(incident_no, after, limit)
+
+    def declare_incident(
+        self,
+        kind: p.IncidentKind,
+        channel: p.IncidentChannel,
+        starts_at: datetime,
+        summary: str,
+        *,
+        key: str,
+        ends_at: datetime | None = None,
+        bank_name: str | None = None,
+    ) -> p.Incident:
+        row = self._incidents.declare(kind, channel, starts_at, summary, key=key, ends_at=ends_at, bank_name=bank_name)
+        return views.incident(row)
+
+    def confirm_incident(self, incident_no: str, confirmed_by: str, *, key: str) -> p.Incident:
+        return views.incident(self._incidents.confirm(incident_no, confirmed_by, key=key))
+
+    def end_incident(self, incident_no: str, ends_at: datetime | None = None, *, key: str) -> p.Incident:
+        return views.incident(self._incidents.end(incident_no, ends_at, key=key))
+
+    def app_errors(self, customer_id: str, first: date, last: date) -> tuple[p.AppError, ...]:
+        self.unit.customer(customer_id)
+        start, end = _moments(first, last)
+        return tuple(views.app_error(row) for row in self._repository.app_errors(customer_id, start, end))
+
+    def report_app_error(
+        self, customer_id: str, operation: p.AppOperation, code: str, at: datetime, *, key: str, contract_no: str | None = None
+    ) -> p.AppError:
+        return views.app_error(self._records.report_app_error(customer_id, operation, code, at, key=key, contract_no=contract_no))
 
     def notices(self, customer_id: str, contract_no: str | None = None, instalment: int | None = None) -> tuple[p.Notice, ...]:
         self._check_owner(customer_id, contract_no)
@@ -251,6 +297,9 @@ class SqlLoanBackend:
     def refund_payment(self, payment_no: str, amount: Fen, *, reason: str, key: str) -> p.Receipt:
         return views.receipt(self._remedies.refund_payment(payment_no, amount, reason=reason, key=key))
 
+    def correct_bureau_report(self, contract_no: str, instalment: int, *, reason: str, key: str) -> p.OverdueFlag:
+        return views.overdue_flag(self._remedies.correct_bureau_report(contract_no, instalment, reason=reason, key=key))
+
     def receipt(self, receipt_no: str) -> p.Receipt:
         return views.receipt(self._remedies.receipt(receipt_no))
 
@@ -259,6 +308,16 @@ class SqlLoanBackend:
         return None if row is None else views.receipt(row)
 
 
+def _moments(first: date, last: date) -> tuple[datetime, datetime]:
+    """When ``first`` begins and ``last`` ends."""
+    start, end = datetime.combine(first, time(0), SHANGHAI), datetime.combine(last, time(0), SHANGHAI)
+    return start, end + timedelta(days=1)
+
+
 def _book_order(book: Book, as_of: date) -> tuple[bool, date, str]:
     unsettled = (position.due_on for position in positions(book, as_of) if not position.settled)
     return (not book.is_cash_loan, next(unsettled, date.max), book.contract_no)
+
+
+def _customer(row: CustomerRow) -> p.Customer:
+    return p.Customer(row.customer_id, row.name, row.phone, row.bank_name, row.card_tail)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from bot.audit.service import AuditTrail, Subject
 from bot.core.clock import Clock
+from bot.core.database import Base
 from bot.core.errors import InvalidInput
 from bot.core.money import Fen
+from bot.core.origin import Actor
 from bot.loans.errors import (
     ContractNotFound,
     ContractSettled,
@@ -19,6 +24,7 @@ from bot.loans.errors import (
     InstalmentNotFound,
     InvalidAmount,
     InvalidChoice,
+    InvalidDate,
     InvalidText,
 )
 from bot.loans.ledger import Ledger
@@ -29,6 +35,8 @@ from bot.loans.repository import LoanRepository
 MAX_AMOUNT: Fen = 1_000_000_000_00
 """No single command moves more than this (a thousand million yuan); larger numbers are typing errors or attacks."""
 MAX_KEY_CHARS = 200
+_TOLD = ("amount", "instalment", "payment_no", "transaction_id", "execute_on")
+"""Parameters that the audit entry of a command repeats."""
 
 
 def check_amount(amount: Fen, least: Fen = 1) -> None:
@@ -49,10 +57,25 @@ def check_choice(field: str, value: str, allowed: Collection[str]) -> None:
         raise InvalidChoice(f"{field} {value!r} is not one of {', '.join(allowed)}", field=field, allowed=list(allowed))
 
 
+def check_moment(field: str, moment: datetime, latest: datetime) -> None:
+    """Raises ``InvalidDate`` unless ``moment`` carries its zone and is not after ``latest``."""
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        raise InvalidDate(f"{field} is a moment with a zone", field=field)
+    if moment > latest:
+        raise InvalidDate(f"{field} has not come yet", field=field, latest_at=latest)
+
+
 def check_key(key: str, longest: int = MAX_KEY_CHARS) -> None:
     """Raises ``InvalidInput`` unless ``key`` can be an idempotency key."""
     if not isinstance(key, str) or not 0 < len(key) <= longest or not key.isprintable():
         raise InvalidInput(f"an idempotency key has 1 to {longest} printable characters")
+
+
+def insert_once(session: Session, table: type[Base], row: dict[str, Any]) -> bool:
+    """Adds a row unless its primary key is there; ``True`` when it was added. Waits for a process that adds the same one."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table).values(row).on_conflict_do_nothing()
+    return session.connection().execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
 
 
 class Unit:
@@ -63,6 +86,7 @@ class Unit:
         self.clock = clock
         self.repository = LoanRepository(session)
         self.ledger = Ledger(session, clock)
+        self.trail = AuditTrail(session, clock)
 
     def customer(self, customer_id: str) -> CustomerRow:
         """Raises ``CustomerNotFound``."""
@@ -137,8 +161,19 @@ class Unit:
         return row.result
 
     def remember(self, key: str, operation: str, parameters: dict[str, Any], result: str) -> None:
-        """Stores what ``earlier_result`` will return, in the same transaction as the work itself."""
+        """Stores what ``earlier_result`` will return, in the same transaction as the work itself, and who had it done.
+
+        A command that names the customer is the customer's own; the others are the lender's.
+        """
         self.session.add(
             IdempotencyKeyRow(key=key, operation=operation, parameters=parameters, result=result, created_at=self.clock.now())
         )
         self.session.flush()
+        customer_id = parameters.get("customer_id")
+        self.trail.record(
+            f"loan.{operation}",
+            None if customer_id is None else Actor("customer", customer_id),
+            Subject(contract_no=parameters.get("contract_no"), customer_id=customer_id),
+            reason=parameters.get("reason"),
+            details={"result": result, **{name: parameters[name] for name in _TOLD if name in parameters}},
+        )

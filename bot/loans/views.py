@@ -254,7 +254,13 @@ def incident(row: m.IncidentRow) -> p.Incident:
         confirmed_by=row.confirmed_by,
         summary=row.summary,
         bank_name=row.bank_name,
+        kind=cast(p.IncidentKind, row.kind),
+        detected=row.detected,
     )
+
+
+def app_error(row: m.AppErrorRow) -> p.AppError:
+    return p.AppError(row.at, cast(p.AppOperation, row.operation), row.code, row.contract_no)
 
 
 def overdue_flag(row: OverdueFlagRow) -> p.OverdueFlag:

@@ -1,4 +1,4 @@
-"""The loan worker: ``python -m bot.loans.worker`` repeats its round until it is stopped; ``--once`` does one round.
+"""The loan worker, one job of ``bot/worker.py``.
 
 Each piece of work is one small transaction that first looks whether it was done already, and the bank and the SMS sender are
 called between transactions under a number that they honour. So the worker may be killed at any point, run twice at once, or come
@@ -7,10 +7,6 @@ back after days, without doing anything twice.
 
 from __future__ import annotations
 
-import importlib
-import signal
-import sys
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,11 +15,10 @@ from typing import Any, TypeVar
 import structlog
 from sqlalchemy import select
 
-from bot.core.clock import Clock, SystemClock
+from bot.audit.service import Subject
+from bot.core.clock import Clock
 from bot.core.database import Database
-from bot.core.logs import configure_logging
-from bot.core.settings import Settings
-from bot.core.texts import Text, Texts
+from bot.core.texts import Text
 from bot.loans.bulk.accrual import accrue_all
 from bot.loans.bulk.debits import order_all
 from bot.loans.bulk.sql import fits
@@ -31,9 +26,10 @@ from bot.loans.debits import AutoDebitService
 from bot.loans.models import ContractRow, PaymentRow
 from bot.loans.remedies import RemedyService
 from bot.loans.scheduled import ScheduledRepaymentService
+from bot.loans.servicing.callbacks import CallbackService
 from bot.loans.servicing.channel import ChannelTimeout, PaymentChannel
+from bot.loans.servicing.detection import IncidentDetector
 from bot.loans.servicing.driver import ChannelDriver
-from bot.loans.servicing.incidents import IncidentService
 from bot.loans.servicing.notices import NoticeSender, NoticeService
 from bot.loans.servicing.overdue import OverdueService
 from bot.loans.servicing.policy import Policy
@@ -80,6 +76,7 @@ class Worker:
             ("accrued", self.accrue),
             ("notices_planned", self.plan_notices),
             ("notices_sent", self.send_notices),
+            ("nonces_forgotten", self.forget_nonces),
         )
         self.guard.reset()
         done: dict[str, int] = {}
@@ -131,7 +128,7 @@ class Worker:
 
     def detect_incidents(self) -> int:
         with self.database.transaction() as session:
-            opened = IncidentService(Unit(session, self.clock), self.policy.detection).detect()
+            opened = IncidentDetector(Unit(session, self.clock), self.policy.detection).detect()
             for incident in opened:
                 log.warning("incident_suspected", incident_no=incident.incident_no, summary=incident.summary)
             return len(opened)
@@ -187,6 +184,11 @@ class Worker:
             NoticeService(Unit(session, self.clock), self.policy).note_delivery(key, delivery)
         return delivery == "delivered"
 
+    def forget_nonces(self) -> int:
+        """Marks of callbacks whose signatures nobody accepts any more."""
+        with self.database.transaction() as session:
+            return CallbackService(Unit(session, self.clock)).forget()
+
     def _read(self, question: Callable[[Unit], T]) -> T:
         with self.database.transaction() as session:
             return question(Unit(session, self.clock))
@@ -195,7 +197,11 @@ class Worker:
         """A set-based run in a transaction of its own; ``None`` when the database cannot do it exactly, or it broke."""
         with self.guard.item(name), self.database.transaction() as session:
             if fits(session):
-                return run(Unit(session, self.clock))
+                unit = Unit(session, self.clock)
+                count = run(unit)
+                if count:  # one entry for the whole run; each row has its own record in the books
+                    unit.trail.record(f"loan.{name}", None, Subject(), details={"count": count})
+                return count
         return None
 
     def _each(self, items: Iterable[T], do: Callable[[Unit, T], Any]) -> int:
@@ -217,43 +223,3 @@ def _refund_surplus(unit: Unit, payment_no: str) -> bool:
     if surplus > 0:
         RemedyService(unit).refund_payment(payment_no, surplus, reason="double_debit", key=f"double-debit:{payment_no}")
     return surplus > 0
-
-
-def make(path: str, settings: Settings, clock: Clock) -> Any:
-    """What ``module:function`` makes of (settings, clock). Raises ``ValueError`` for another form, and what the import raises."""
-    module, _, name = path.partition(":")
-    if not module or not name:
-        raise ValueError(f"{path!r} is not module:function")
-    return getattr(importlib.import_module(module), name)(settings, clock)
-
-
-def main(arguments: list[str]) -> int:
-    """Rounds until SIGTERM or Ctrl-C; the exit status of ``--once`` tells whether a step broke."""
-    settings = Settings()
-    configure_logging(json=settings.log_json)
-    clock = SystemClock(settings.business_date)
-    ports = Ports(
-        channel=make(settings.payment_channel, settings, clock),
-        sender=make(settings.notice_sender, settings, clock),
-        texts=Texts.load(settings.data_dir / "answers").dialogue,
-    )
-    database = Database(settings.database_url)
-    worker = Worker(database, clock, ports, Policy.load(settings.data_dir / "catalogue"))
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    errors = 0
-    while not stop.is_set():
-        done = worker.round()
-        errors = done["errors"]
-        if any(done.values()):
-            log.info("worker_round", **{name: count for name, count in done.items() if count})
-        if "--once" in arguments:
-            break
-        stop.wait(settings.worker_seconds)
-    database.dispose()
-    return 1 if errors and "--once" in arguments else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

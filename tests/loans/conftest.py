@@ -22,6 +22,7 @@ from bot.loans.scheduled import ScheduledRepaymentService
 from bot.loans.service import SqlLoanBackend
 from bot.loans.simulated_bank import SimulatedBank
 from bot.loans.unit import Unit
+from tests.loans.histories import counting
 
 # In CI the same commit always draws the same histories, so that red means the commit and green stays green; elsewhere they vary.
 hypothesis_settings.register_profile("ci", derandomize=True)
@@ -29,6 +30,21 @@ if os.environ.get("CI"):
     hypothesis_settings.load_profile("ci")
 
 CUSTOMER = "C9001"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The count of histories comes last, and knows which families were selected to run before it."""
+    last = [item for item in items if item.name == counting.COUNT]
+    items[:] = [*(item for item in items if item not in last), *last]
+    counting.selected.update(
+        family for item in items if (family := getattr(getattr(item, "function", None), "history_family", None)) is not None
+    )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if counting.done:
+        terminalreporter.section("histories")
+        terminalreporter.write_line(counting.summary())
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
@@ -20,6 +20,7 @@ from bot.loans.ledger import ACCOUNTS, Entry
 from bot.loans.models import LedgerEntryRow, LedgerTransactionRow
 from bot.loans.port import InstalmentRef
 from tests.loans.conftest import CUSTOMER, World, make_world
+from tests.loans.histories.counting import histories
 
 
 @pytest.fixture
@@ -154,7 +155,7 @@ def test_a_payment_used_for_the_wrong_contract_is_moved(world: World, correction
     world.check()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@histories("corrections")
 @given(
     payments=st.lists(st.tuples(st.integers(0, 40), st.integers(1, 30_000)), min_size=1, max_size=4),
     moves=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 6), st.integers(0, 20)), max_size=4),
@@ -185,6 +186,36 @@ def test_after_any_corrections_the_books_agree_and_no_money_is_lost(
             assert owed == contract.outstanding_principal
             assert all(0 <= item.paid_principal <= item.principal for item in contract.instalments)
         session.rollback()
+
+
+def test_of_a_moved_payment_a_charge_that_was_given_back_stays_where_it_was(world: World) -> None:
+    """Found by the generated histories: the paid penalty would have become negative."""
+    number = world.draw("FQ", 60000, "0", 6)
+    world.clock.advance(days=51)  # 20 days late: 10000 × 0.0005 × 20 = 100 of penalty
+    payment_no = world.loans.create_payment(CUSTOMER, 5100, key="p").payment_no
+    world.payments.settle(payment_no)
+    world.loans.refund_penalty(number, 1, 60, reason="system_caused", key="r")
+    moved = CorrectionService(world.unit).reapply(payment_no, [InstalmentRef(number, 2)], reason="the borrower's wish", key="c")
+    first, second = world.loans.contract(CUSTOMER, number).instalments[:2]
+    # 60 of the 5100 are the borrower's again; the other 5040 go to the second instalment.
+    assert (first.paid_penalty, first.paid_principal, first.waived_penalty) == (0, 0, 60)
+    assert second.paid_principal == 5040
+    assert (moved.applied, moved.refunded) == (5100, 0)
+    assert [(refund.amount, refund.reason) for refund in world.loans.refunds(CUSTOMER)] == [(60, "penalty")]
+    world.check()
+
+
+def test_a_payment_of_nothing_but_charges_that_were_given_back_cannot_be_moved(world: World) -> None:
+    number = world.draw("FQ", 60000, "0", 6)
+    world.clock.advance(days=51)
+    payment_no = world.loans.create_payment(CUSTOMER, 100, key="p").payment_no
+    world.payments.settle(payment_no)
+    world.loans.refund_penalty(number, 1, 100, reason="system_caused", key="r")
+    moved = CorrectionService(world.unit).reapply(payment_no, [InstalmentRef(number, 2)], reason="the borrower's wish", key="c")
+    assert (moved.applied, moved.refunded) == (100, 0)
+    assert postings(world, "reversal") == []
+    assert world.loans.contract(CUSTOMER, number).instalments[1].paid_principal == 0
+    world.check()
 
 
 def test_a_payment_that_was_moved_and_then_returned_is_undone_once(world: World) -> None:

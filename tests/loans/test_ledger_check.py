@@ -160,7 +160,7 @@ def test_returned_payments_agree_also_when_not_all_could_be_taken_back(each_sess
 @pytest.mark.parametrize(
     ("statement", "balances"),
     [
-        ("UPDATE payments SET status = 'settled' WHERE payment_no = :no", ["received", "reversal"]),
+        ("UPDATE payments SET status = 'settled' WHERE payment_no = :no", ["received"]),
         ("UPDATE payments SET applied = applied + 1 WHERE payment_no = :no", ["applied"]),
         ("UPDATE payments SET refunded = refunded - 1 WHERE payment_no = :no", ["refunded"]),
         ("UPDATE refunds SET cancelled_at = NULL WHERE cancelled_at IS NOT NULL", ["refunds", "refunds pending"]),

@@ -209,10 +209,10 @@ def test_telling_the_borrower_is_noted_once(world: World) -> None:
     world.draw("FQ", 60000, "0", 6)
     payment = world.loans.create_payment(CUSTOMER, 10000, key="k1")
     world.payments.settle(payment.payment_no)
-    world.payments.mark_informed(payment.payment_no)
+    world.payments.mark_informed(payment.payment_no, key="told")
     first = world.loans.payment(CUSTOMER, payment.payment_no).informed_at
     world.clock.advance(hours=1)
-    world.payments.mark_informed(payment.payment_no)
+    world.payments.mark_informed(payment.payment_no, key="told again")
     assert first is not None
     assert world.loans.payment(CUSTOMER, payment.payment_no).informed_at == first
 

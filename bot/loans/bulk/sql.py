@@ -5,17 +5,35 @@ Everything is integer arithmetic (PostgreSQL: ``numeric`` without decimals), so 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Collection, Iterable
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import CTE, BigInteger, ColumnElement, Insert, String, case, column, func, select, text, values
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Insert,
+    Integer,
+    String,
+    case,
+    column,
+    func,
+    literal,
+    select,
+    text,
+    values,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import FunctionElement
 
+from bot.core.bulk import is_postgresql
 from bot.core.money import Fen
 from bot.loans.models import ContractRow, InstalmentRow
 
@@ -122,6 +140,18 @@ def prefer_indexes(session: Session) -> None:
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SET LOCAL random_page_cost = 1.1"))
         session.execute(text("SET LOCAL jit = off"))
+
+
+def wanted_places(session: Session, places: Collection[tuple[str, int]]) -> FromClause:
+    """``places`` as a table to join with: ``contract_no``, ``instalment``. One or two parameters, however many."""
+    if not is_postgresql(session):
+        each = func.json_each(json.dumps(list(places))).table_valued(column("value", String))
+        contract_no, number = func.json_extract(each.c.value, "$[0]"), func.json_extract(each.c.value, "$[1]")
+        return select(contract_no.label("contract_no"), number.label("instalment")).cte("wanted")
+    contract_nos = literal([contract_no for contract_no, _ in places], ARRAY(String))
+    numbers = literal([number for _, number in places], ARRAY(Integer))
+    columns = column("contract_no", String), column("instalment", Integer)
+    return func.unnest(contract_nos, numbers).table_valued(*columns, name="wanted").render_derived()
 
 
 def insert_rows(session: Session, statement: Insert) -> int:

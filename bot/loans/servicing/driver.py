@@ -13,12 +13,12 @@ from sqlalchemy import select
 
 from bot.core.clock import Clock
 from bot.core.database import Database
+from bot.core.guard import Guard
 from bot.core.money import Fen
 from bot.loans.posting import Posting
 from bot.loans.servicing.channel import ChannelEvent, ChannelResult, ChannelTimeout, PaymentChannel
-from bot.loans.servicing.guard import Guard
 from bot.loans.servicing.models import ChannelOrderRow
-from bot.loans.servicing.orders import OrderService, Outcome
+from bot.loans.servicing.orders import OrderService, Outcome, log_outcome
 from bot.loans.servicing.policy import Policy
 from bot.loans.unit import Unit
 
@@ -73,7 +73,7 @@ class ChannelDriver:
         """Books what the bank says of one order."""
         with self.database.transaction() as session:
             outcome = OrderService(Unit(session, self.clock)).apply(result)
-        _report(result, outcome)
+        log_outcome(result, outcome)
         return outcome
 
     def pay_refunds(self) -> int:
@@ -133,7 +133,7 @@ class ChannelDriver:
     def _receive(self, event: ChannelEvent) -> Outcome:
         with self.database.transaction() as session:
             outcome = OrderService(Unit(session, self.clock)).receive(event)
-        _report(event.result, outcome)
+        log_outcome(event.result, outcome)
         return outcome
 
     def _numbers(self, status: str) -> list[str]:
@@ -152,8 +152,3 @@ class ChannelDriver:
                 for order in session.scalars(query)
                 if order.polled_at is None or now - order.polled_at >= self.policy.poll_every(now - order.created_at)
             ]
-
-
-def _report(result: ChannelResult, outcome: Outcome) -> None:
-    if outcome in {"contradiction", "unknown_order"}:
-        log.error("bank_report_needs_a_person", order_no=result.order_no, state=result.state, outcome=outcome)

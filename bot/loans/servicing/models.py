@@ -7,8 +7,8 @@ from datetime import date, datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from bot.core.database import Base
-from bot.loans.models import Code, ContractNo, CustomerRef, FenColumn, Serial, at_least, instalment_ref, one_of
+from bot.core.database import Base, Serial
+from bot.loans.models import Code, ContractNo, CustomerRef, FenColumn, at_least, instalment_ref, one_of
 
 LIVE = text("status IN ('created', 'processing')")
 
@@ -64,6 +64,15 @@ class ChannelEventRow(Base):
     state: Mapped[Code]
     result_code: Mapped[str | None] = mapped_column(String(32))
     outcome: Mapped[Code]
+    received_at: Mapped[datetime]
+
+
+class CallbackNonceRow(Base):
+    """The once-only mark of a signed callback. The worker forgets it when the signature is long out of date."""
+
+    __tablename__ = "callback_nonces"
+    __table_args__ = (Index("ix_callback_nonces_received_at", "received_at"),)
+    nonce: Mapped[str] = mapped_column(String(64), primary_key=True)
     received_at: Mapped[datetime]
 
 

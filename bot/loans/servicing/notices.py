@@ -164,11 +164,14 @@ class NoticeService:
         return [key for key in self.unit.session.scalars(query.order_by(row.id)) if key is not None]
 
     def compose(self, key: str, texts: dict[str, Text]) -> tuple[str, str] | None:
-        """Phone and text of a planned notice; ``None`` when it was paid or put on hold since, and so must not be sent."""
+        """Phone and text of a planned notice; ``None`` when it must not be sent: paid or put on hold since, or dunning that
+        comes to be sent in the quiet hours only.
+        """
         row = self._notice(key)
         ref = InstalmentRef(row.contract_no, row.instalment)
         position = self._position(ref)
-        if position.settled or (row.kind == "overdue" and self.overdue.held(ref)):
+        forbidden = row.kind == "overdue" and (self.overdue.held(ref) or self.policy.contact.quiet(self.unit.clock.now()))
+        if position.settled or forbidden:
             return None
         customer = self.unit.customer(row.customer_id)
         name = f"notice_{row.kind}"

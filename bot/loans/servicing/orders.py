@@ -8,17 +8,27 @@ from __future__ import annotations
 
 from typing import Literal, cast, get_args
 
+import structlog
+
 from bot.loans.codes import SUCCESS
 from bot.loans.debit_records import record_debit
+from bot.loans.errors import IdempotencyConflict
 from bot.loans.models import DebitAttemptRow, MandateRow, ScheduledRepaymentRow
 from bot.loans.payments import PaymentService
 from bot.loans.port import InstalmentRef, PaymentKind
 from bot.loans.position import positions
 from bot.loans.servicing.channel import ChannelEvent, ChannelResult, ChannelState, ChannelTimeout, PaymentChannel, PaymentOrder
 from bot.loans.servicing.models import ChannelEventRow, ChannelOrderRow
-from bot.loans.unit import Unit, check_choice, check_text
+from bot.loans.unit import Unit, check_choice, check_text, insert_once
 
 Outcome = Literal["applied", "repeated", "pending", "contradiction", "unknown_order"]
+log = structlog.get_logger(__name__)
+
+
+def log_outcome(result: ChannelResult, outcome: Outcome) -> None:
+    """What a report came to, when a person has to look at it."""
+    if outcome in {"contradiction", "unknown_order"}:
+        log.error("bank_report_needs_a_person", order_no=result.order_no, state=result.state, outcome=outcome)
 
 
 class OrderService:
@@ -58,27 +68,37 @@ class OrderService:
         return order.amount > 0
 
     def receive(self, event: ChannelEvent) -> Outcome:
-        """A callback. One that was received before changes nothing. Raises ``InvalidText``, ``InvalidChoice``."""
+        """A callback. One that was received before changes nothing.
+
+        Raises ``InvalidText``, ``InvalidChoice``, and ``IdempotencyConflict`` when the event reported something else before.
+        """
         check_text("event_id", event.event_id, 80)
-        known = self.unit.session.get(ChannelEventRow, event.event_id)
-        if known is not None:
-            return "repeated"
         result = event.result
+        if self._received(event):
+            return "repeated"
         outcome = self.apply(result)
         # Another worker may have noted the same callback while this one waited for the lock.
-        if self.unit.session.get(ChannelEventRow, event.event_id) is not None:
+        if self._received(event):
             return "repeated"
-        row = ChannelEventRow(
-            event_id=event.event_id,
-            order_no=result.order_no,
-            state=result.state,
-            result_code=result.code,
-            outcome=outcome,
-            received_at=self.unit.clock.now(),
-        )
-        self.unit.session.add(row)
-        self.unit.session.flush()
-        return outcome
+        row = {
+            "event_id": event.event_id,
+            "order_no": result.order_no,
+            "state": result.state,
+            "result_code": result.code,
+            "outcome": outcome,
+            "received_at": self.unit.clock.now(),
+        }
+        # Of an unknown order nothing is locked: the same report may be noted by another process at this moment.
+        noted = insert_once(self.unit.session, ChannelEventRow, row)
+        return outcome if noted else "repeated"
+
+    def _received(self, event: ChannelEvent) -> bool:
+        known = self.unit.session.get(ChannelEventRow, event.event_id)
+        if known is None:
+            return False
+        if (known.order_no, known.state, known.result_code) != (event.result.order_no, event.result.state, event.result.code):
+            raise IdempotencyConflict(f"event {event.event_id!r} reported something else before")
+        return True
 
     def apply(self, result: ChannelResult) -> Outcome:
         """Brings the books in line with what the bank says of an order.

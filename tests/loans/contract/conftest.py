@@ -1,4 +1,4 @@
-"""The same books twice: asked directly, and through the reference server over a real socket.
+"""The same books twice, on SQLite and on PostgreSQL: asked directly, and through the reference server over a real socket.
 
 ``books.loans`` is the implementation under test. ``books.behind()`` is the embedded backend with all services on the same
 database, committed at the end of its block: tests arrange with it what a borrower cannot do (banks that answer, refusals).
@@ -134,12 +134,12 @@ def running_server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def unit(seeded: Database, clock: FixedClock) -> OpenBackend:
+def unit(each_seeded: Database, clock: FixedClock) -> OpenBackend:
     """Units of work on the demo people's books."""
 
     @contextmanager
     def opened() -> Iterator[LoanBackend]:
-        with seeded.transaction() as session:
+        with each_seeded.transaction() as session:
             yield SqlLoanBackend(session, clock)
 
     return opened
@@ -196,8 +196,8 @@ class Books:
 
 
 @pytest.fixture(params=["embedded", "http"])
-def books(request: pytest.FixtureRequest, seeded: Database, clock: FixedClock, unit: OpenBackend) -> Books:
+def books(request: pytest.FixtureRequest, each_seeded: Database, clock: FixedClock, unit: OpenBackend) -> Books:
     if request.param == "embedded":
-        return Books(cast(LoanBackend, EachCallCommitted(unit)), seeded, clock)
+        return Books(cast(LoanBackend, EachCallCommitted(unit)), each_seeded, clock)
     client: LoanHttpClient = request.getfixturevalue("connect")()
-    return Books(http_loan_backend(client), seeded, clock)
+    return Books(http_loan_backend(client), each_seeded, clock)

@@ -19,6 +19,7 @@ from bot.loans.errors import LoanBackendUnavailable
 from bot.loans.http_backend import http_loan_backend
 from bot.loans.http_server import OpenBackend
 from bot.loans.port import LoanBackend
+from tests.conftest import audited_for_tests
 from tests.loans.contract.conftest import Connect, Server
 
 AGENT, SUPERVISOR = Actor("agent", "A2001"), Actor("supervisor", "S2101")
@@ -30,7 +31,7 @@ def ours(migrated_file: Path, tmp_path: Path) -> Iterator[Database]:
     """Our own database: it has cases and no loan books."""
     path = tmp_path / "ours.db"
     copy(migrated_file, path)
-    database = Database(f"sqlite:///{path}")
+    database = audited_for_tests(f"sqlite:///{path}")
     yield database
     database.dispose()
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from bot.loans.errors import IdempotencyConflict, PaymentInProgress
-from bot.loans.port import LoanBackend
+from bot.core.clock import SHANGHAI
+from bot.loans.errors import IdempotencyConflict, PaymentInProgress, PaymentNotFound
+from bot.loans.port import AppError, InstalmentRef, LoanBackend
+from bot.loans.servicing.overdue import OverdueService
 from tests.loans.contract.conftest import Books
 
 TODAY = date(2026, 8, 22)
+NINE = datetime(2026, 8, 22, 9, tzinfo=SHANGHAI)
 OVERDUE = ("FQ-20251010-1001", 10)
 """郭海's instalment with 192 分 of unpaid penalty."""
 
@@ -115,12 +118,71 @@ def test_the_surplus_of_a_double_debit_goes_back(books: Books) -> None:
     books.prove()
 
 
+def test_it_is_noted_once_that_the_borrower_heard_how_a_payment_ended(books: Books) -> None:
+    number = books.loans.create_payment("C1002", 1000, key="pay").payment_no
+    assert books.loans.mark_informed(number, key="too early").informed_at is None
+    with books.behind() as world:
+        world.payments.fail(number, "SYS_TIMEOUT")
+    told = books.loans.mark_informed(number, key="too early")
+    assert told.informed_at == books.clock.now()
+    books.clock.advance(days=1)
+    assert books.loans.mark_informed(number, key="again").informed_at == told.informed_at
+    assert books.loans.payment("C1002", number).informed_at == told.informed_at
+    with pytest.raises(PaymentNotFound):
+        books.loans.mark_informed("P-none", key="none")
+
+
+def test_a_payment_that_came_back_must_be_heard_of_anew(books: Books) -> None:
+    number = books.loans.create_payment("C1002", 1000, key="pay").payment_no
+    with books.behind() as world:
+        world.payments.settle(number)
+    books.loans.mark_informed(number, key="settled")
+    with books.behind() as world:
+        world.payments.give_back(number, "ACCOUNT_CLOSED")
+    assert books.loans.mark_informed(number, key="settled").informed_at is None, "the old word was about another end"
+    assert books.loans.mark_informed(number, key="returned").informed_at == books.clock.now()
+
+
 def test_a_remedys_receipt_is_found_by_the_key_of_its_command(books: Books) -> None:
     assert books.loans.receipt_of("remedy") is None
     receipt = books.loans.waive_penalty(*OVERDUE, 5, reason="C-1", key="remedy")
     books.loans.hold_accrual(*OVERDUE, "dispute", key="hold")
     assert books.loans.receipt_of("remedy") == receipt
     assert books.loans.receipt_of("hold") is None
+
+
+def test_an_incident_is_declared_confirmed_and_ended(books: Books) -> None:
+    made = books.loans.declare_incident("delay", "own_repayment", NINE, "回执晚到", key="d", bank_name="招商银行")
+    assert (made.kind, made.status, made.starts_at, made.ends_at, made.detected) == ("delay", "suspected", NINE, None, False)
+    confirmed = books.loans.confirm_incident(made.incident_no, "S2101", key="c")
+    assert (confirmed.status, confirmed.confirmed_by) == ("confirmed", "S2101")
+    ended = books.loans.end_incident(made.incident_no, key="e")
+    assert ended.ends_at == books.clock.now()
+    assert books.loans.incident(made.incident_no) == ended
+
+
+def test_an_error_that_the_app_showed_is_noted_once(books: Books) -> None:
+    noted = [books.loans.report_app_error("C1002", "login", "E-4711", NINE, key="report 1") for _ in range(2)]
+    assert noted == [AppError(NINE, "login", "E-4711", None)] * 2
+    assert books.loans.app_errors("C1002", TODAY, TODAY) == (noted[0],)
+
+
+def reported(books: Books) -> None:
+    """The bureau has been told that the instalment is overdue."""
+    with books.behind() as world:
+        OverdueService(world.unit, bureau_after_days=1).refresh(InstalmentRef(*OVERDUE))
+
+
+def test_a_wrong_report_to_the_credit_bureau_is_taken_back_once(books: Books) -> None:
+    reported(books)
+    flag = books.loans.correct_bureau_report(*OVERDUE, reason="C-1", key="correct")
+    assert (flag.flag, flag.state, flag.reason) == ("bureau_report", "corrected", "C-1")
+    assert books.loans.correct_bureau_report(*OVERDUE, reason="C-1", key="correct") == flag
+    assert books.loans.correct_bureau_report(*OVERDUE, reason="C-9", key="another") == flag
+    states = [item.state for item in books.loans.overdue_flags("C1001", *OVERDUE) if item.flag == "bureau_report"]
+    assert states == ["on", "corrected"]
+    with pytest.raises(IdempotencyConflict):
+        books.loans.correct_bureau_report(*OVERDUE, reason="C-2", key="correct")
 
 
 # --- idempotency -----------------------------------------------------------------------------------------------------------
@@ -162,7 +224,32 @@ def cancel_schedule(loans: LoanBackend, key: str, other: bool) -> Any:
     return loans.cancel_scheduled_repayment("C1005", "S-other" if other else made.scheduled_no, key=key)
 
 
-COMMANDS: list[Command] = [pay, schedule, cancel_schedule, hold, release, waive, refund_surplus]
+def declare(loans: LoanBackend, key: str, other: bool) -> Any:
+    return loans.declare_incident("outage", "all", NINE, "y" if other else "x", key=key, ends_at=NINE, bank_name="招商银行")
+
+
+def confirm(loans: LoanBackend, key: str, other: bool) -> Any:
+    made = loans.declare_incident("outage", "all", NINE, "x", key="before")
+    return loans.confirm_incident(made.incident_no, "S2102" if other else "S2101", key=key)
+
+
+def end(loans: LoanBackend, key: str, other: bool) -> Any:
+    made = loans.declare_incident("outage", "all", NINE, "x", key="before")
+    return loans.end_incident(made.incident_no, None if other else NINE, key=key)
+
+
+def report_app_error(loans: LoanBackend, key: str, other: bool) -> Any:
+    return loans.report_app_error("C1001", "login" if other else "repay", "E-1", NINE, key=key, contract_no=OVERDUE[0])
+
+
+def inform(loans: LoanBackend, key: str, other: bool) -> Any:
+    hanging = [item.payment_no for item in loans.payments("C1008")]
+    return loans.mark_informed(hanging[1 if other else 0], key=key)
+
+
+COMMANDS: list[Command] = [
+    pay, inform, schedule, cancel_schedule, hold, release, waive, refund_surplus, declare, confirm, end, report_app_error,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, cast
 
 import pytest
 
+from bot.core.clock import SHANGHAI
 from bot.core.errors import CareError, InvalidInput
 from bot.loans import errors as e
 from bot.loans.http_backend import http_loan_backend
@@ -18,7 +19,12 @@ from tests.loans.contract.conftest import Books, Connect, Server
 
 TODAY = date(2026, 8, 22)
 FQ, YD, KD = "FQ-20251010-1001", "YD-20260328-1002", "KD-20260713-1002"
+TOMORROW = datetime(2026, 8, 23, 9, tzinfo=SHANGHAI)
 Ask = Callable[[Books], object]
+
+
+def an_incident(books: Books) -> str:
+    return books.loans.incidents(TODAY, TODAY)[0].incident_no
 
 
 def settled_kd(books: Books) -> str:
@@ -88,6 +94,22 @@ CASES: list[tuple[str, type[CareError], Ask]] = [
     ("payment in progress", e.PaymentInProgress, pay_twice),
     ("too early to schedule", e.NotSchedulable, lambda b: schedule(b, "C1006", TODAY)),
     ("outside the window", e.NotSchedulable, lambda b: schedule(b, "C1005", TODAY + timedelta(days=60))),
+    ("unknown incident", e.IncidentNotFound, lambda b: b.loans.incident("I-404")),
+    ("what an unknown incident touched", e.IncidentNotFound, lambda b: b.loans.touched("I-404")),
+    ("a place that no page gave", InvalidInput, lambda b: b.loans.touched(an_incident(b), "x")),
+    ("a page of no instalment", InvalidInput, lambda b: b.loans.touched(an_incident(b), None, 0)),
+    ("a page too long", InvalidInput, lambda b: b.loans.touched(an_incident(b), None, 1001)),
+    ("confirming an unknown incident", e.IncidentNotFound, lambda b: b.loans.confirm_incident("I-404", "S2101", key="k")),
+    ("confirmed by nobody", e.InvalidText, lambda b: b.loans.confirm_incident(an_incident(b), " ", key="k")),
+    ("ending an unknown incident", e.IncidentNotFound, lambda b: b.loans.end_incident("I-404", key="k")),
+    ("an incident ahead", e.InvalidDate, lambda b: b.loans.declare_incident("outage", "all", TOMORROW, "x", key="k")),
+    ("an app error ahead", e.InvalidDate, lambda b: b.loans.report_app_error("C1001", "repay", "E", TOMORROW, key="k")),
+    ("an app error of nobody", e.CustomerNotFound, lambda b: b.loans.report_app_error("C9999", "repay", "E", TOMORROW, key="k")),
+    ("an app error of a foreign contract", e.ContractNotFound,
+     lambda b: b.loans.report_app_error("C1002", "repay", "E", TOMORROW - timedelta(days=1), key="k", contract_no=FQ)),
+    ("report that was never made", e.NotReported, lambda b: b.loans.correct_bureau_report(FQ, 10, reason="r", key="k")),
+    ("correction of an unknown instalment", e.InstalmentNotFound,
+     lambda b: b.loans.correct_bureau_report(FQ, 99, reason="r", key="k")),
     ("no hold", e.NoHold, lambda b: b.loans.release_accrual(FQ, 10, key="k")),
     ("empty key", InvalidInput, lambda b: b.loans.create_payment("C1002", 100, key="")),
     ("key with a line break", InvalidInput, lambda b: b.loans.create_payment("C1002", 100, key="\r\nX-Injected: 1")),

@@ -15,7 +15,7 @@ from bot.loans.errors import ContractNotFound, CustomerNotFound, InstalmentNotFo
 from bot.loans.http_backend import HttpLoanBackend, http_loan_backend
 from bot.loans.http_contract import OPERATIONS
 from bot.loans.http_server import OpenBackend
-from bot.loans.port import InstalmentRef, LoanBackend
+from bot.loans.port import Incident, InstalmentRef, LoanBackend, TouchedInstalment
 from bot.loans.servicing.overdue import OverdueService
 from tests.loans.contract.conftest import Books, Connect
 
@@ -37,8 +37,13 @@ def when_there_is_one(ask: Callable[[LoanBackend, str, str], Any]) -> Ask:
     return asked
 
 
+def incidents_of(loans: LoanBackend, customer_id: str) -> tuple[Incident, ...]:
+    return loans.incidents(TODAY - timedelta(days=60), TODAY, customer_id=customer_id)
+
+
 READS: dict[str, Ask] = {
     "customer": lambda loans, who: loans.customer(who),
+    "customers": lambda loans, who: loans.customers([who, "C0000", "C1001"]),
     "customer_by_phone": lambda loans, who: loans.customer_by_phone(loans.customer(who).phone),
     "credit_line": lambda loans, who: loans.credit_line(who),
     "applications": lambda loans, who: loans.applications(who),
@@ -62,6 +67,9 @@ READS: dict[str, Ask] = {
     "mandate": lambda loans, who: loans.mandate(who),
     "debit_attempts": lambda loans, who: loans.debit_attempts(who),
     "incidents": lambda loans, who: loans.incidents(TODAY - timedelta(days=60), TODAY, "auto_debit", customer_id=who),
+    "incident": lambda loans, who: [loans.incident(item.incident_no) for item in incidents_of(loans, who)],
+    "touched": lambda loans, who: [loans.touched(item.incident_no, None, 1) for item in incidents_of(loans, who)],
+    "app_errors": lambda loans, who: loans.app_errors(who, TODAY - timedelta(days=60), TODAY),
     "notices": lambda loans, who: loans.notices(who),
     "overdue_flags": when_there_is_one(lambda loans, who, number: loans.overdue_flags(who, number, 1)),
     "holds": when_there_is_one(lambda loans, who, number: loans.holds(number, 1)),
@@ -139,6 +147,12 @@ def test_a_quote_ahead_is_that_of_its_day(books: Books) -> None:
     assert [(line.interest, line.total) for line in quote.contracts] == [(17200, 1017200)]  # 43 days × 400
 
 
+def test_of_several_customers_those_that_there_are_are_told_by_id(books: Books) -> None:
+    found = books.loans.customers(["C1003", "C9999", "C1001", "C1003", ""])
+    assert found == (books.loans.customer("C1001"), books.loans.customer("C1003"))
+    assert books.loans.customers([]) == ()
+
+
 def test_an_unknown_phone_belongs_to_nobody(books: Books) -> None:
     assert books.loans.customer_by_phone("13999999999") is None
 
@@ -152,3 +166,39 @@ def test_values_with_odd_characters_are_only_unknown(books: Books) -> None:
 def test_a_past_date_gives_the_books_of_that_day(books: Books) -> None:
     before = books.loans.contract("C1001", "FQ-20251010-1001", date(2026, 8, 12))
     assert (before.instalments[9].overdue_days, before.instalments[9].penalty_due) == (2, 32)
+
+
+def test_an_incident_names_everybody_whom_it_touched(books: Books) -> None:
+    (lasting,) = books.loans.incidents(TODAY, TODAY)
+    (item,) = books.loans.touched(lasting.incident_no).instalments
+    assert (item.customer_id, item.contract_no, item.instalment) == ("C1001", "FQ-20251010-1001", 10)
+    assert item.debits == tuple(books.loans.debit_attempts("C1001", item.contract_no, 10))
+    assert [try_.side for try_ in item.debits] == ["system"] * 3
+    assert item.payment_nos == (), "it is an incident of the auto-debit"
+
+
+def test_what_an_incident_touched_comes_page_by_page(books: Books) -> None:
+    start = datetime(2026, 8, 1, tzinfo=SHANGHAI)
+    incident = books.loans.declare_incident("outage", "all", start, "x", key="declare")
+    met: list[TouchedInstalment] = []
+    after = None
+    while True:
+        page = books.loans.touched(incident.incident_no, after, 1)
+        met += page.instalments
+        after = page.next_after
+        if after is None:
+            break
+    assert tuple(met) == books.loans.touched(incident.incident_no).instalments
+    assert {item.customer_id for item in met} == {"C1001", "C1007"}
+    guo = next(item for item in met if item.customer_id == "C1001")
+    assert guo.payment_nos == tuple(item.payment_no for item in reversed(books.loans.payments("C1001")) if item.kind == "own")
+
+
+def test_errors_that_the_app_showed_are_found_by_day(books: Books) -> None:
+    found = books.loans.app_errors("C1001", TODAY - timedelta(days=9), TODAY - timedelta(days=9))
+    assert [(item.at.isoformat(), item.operation, item.code, item.contract_no) for item in found] == [
+        ("2026-08-13T20:15:00+08:00", "repay", "SYS_TIMEOUT", "FQ-20251010-1001")
+    ]
+    assert len(books.loans.app_errors("C1001", TODAY - timedelta(days=9), TODAY)) == 2
+    assert books.loans.app_errors("C1001", TODAY - timedelta(days=7), TODAY) == ()
+    assert books.loans.app_errors("C1002", TODAY - timedelta(days=90), TODAY) == ()

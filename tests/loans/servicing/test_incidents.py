@@ -1,4 +1,4 @@
-"""Incidents: found from the share of failures, confirmed by people, ended by recovery, and what each one touched."""
+"""Incidents: found from the share of failures, declared and confirmed by people, ended by recovery, and what each one touched."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 from bot.core.clock import FixedClock
 from bot.core.errors import InvalidInput
 from bot.loans.catalogue import Catalogue
-from bot.loans.errors import IncidentNotFound
+from bot.loans.errors import IncidentNotFound, InvalidDate
 from bot.loans.models import IncidentRow
 from bot.loans.port import InstalmentRef
+from bot.loans.servicing.detection import IncidentDetector
 from bot.loans.servicing.incidents import IncidentService
 from bot.loans.servicing.policy import Policy
 from tests.loans.conftest import CUSTOMER, World, make_world
@@ -28,9 +29,14 @@ def world(each_session: Session, clock: FixedClock, catalogue: Catalogue) -> Wor
 
 
 @pytest.fixture
-def service(world: World, policy: Policy) -> IncidentService:
+def detector(world: World, policy: Policy) -> IncidentDetector:
     assert (policy.detection.min_tries, policy.detection.system_share_percent) == (5, 40)
-    return IncidentService(world.unit, policy.detection)
+    return IncidentDetector(world.unit, policy.detection)
+
+
+@pytest.fixture
+def service(world: World) -> IncidentService:
+    return IncidentService(world.unit)
 
 
 def tries(world: World, *codes: str) -> None:
@@ -55,12 +61,14 @@ FAIL, OK, POOR = "SYS_TIMEOUT", "SUCCESS", "INSUFFICIENT_FUNDS"
         ([FAIL, FAIL, POOR, POOR, POOR], True),
     ],
 )
-def test_the_share_of_failures_on_our_side_decides(world: World, service: IncidentService, codes: list[str], found: bool) -> None:
+def test_the_share_of_failures_on_our_side_decides(
+    world: World, detector: IncidentDetector, codes: list[str], found: bool
+) -> None:
     started = world.clock.now()
     tries(world, *codes)
-    opened = service.detect()
+    opened = detector.detect()
     assert bool(opened) is found
-    assert service.detect() == []
+    assert detector.detect() == []
     if found:
         (row,) = opened
         assert (row.channel, row.status, row.bank_name, row.starts_at, row.detected) == (
@@ -71,59 +79,61 @@ def test_the_share_of_failures_on_our_side_decides(world: World, service: Incide
 def test_the_threshold_is_configuration(world: World, policy: Policy) -> None:
     tries(world, FAIL, OK, OK, OK, OK)
     strict = replace(policy.detection, system_share_percent=20)
-    assert len(IncidentService(world.unit, strict).detect()) == 1
+    assert len(IncidentDetector(world.unit, strict).detect()) == 1
 
 
-def test_failures_outside_the_window_do_not_count(world: World, service: IncidentService, policy: Policy) -> None:
+def test_failures_outside_the_window_do_not_count(world: World, detector: IncidentDetector, policy: Policy) -> None:
     tries(world, FAIL, FAIL, FAIL)
     world.clock.advance(minutes=60)
     tries(world, OK, OK)
-    assert service.detect() == []
+    assert detector.detect() == []
     assert policy.detection.window == timedelta(minutes=60)
 
 
 def test_a_detected_incident_ends_when_the_channel_recovers_and_silence_is_no_recovery(
-    world: World, service: IncidentService
+    world: World, detector: IncidentDetector
 ) -> None:
     tries(world, FAIL, FAIL, FAIL, FAIL, FAIL)
-    (incident,) = service.detect()
+    (incident,) = detector.detect()
     world.clock.advance(minutes=90)
     tries(world, OK, OK)
-    service.detect()
+    detector.detect()
     assert incident.ends_at is None
     tries(world, OK, OK, OK)
-    assert service.detect() == []
+    assert detector.detect() == []
     assert incident.ends_at == world.clock.now()
 
 
-def test_a_declared_incident_is_not_detected_again_and_only_people_end_it(world: World, service: IncidentService) -> None:
+def test_a_declared_incident_is_not_detected_again_and_only_people_end_it(world: World, detector: IncidentDetector) -> None:
     declared = world.records.declare_incident("auto_debit", world.clock.now(), "x", confirmed_by="S2101", bank_name="测试银行")
     tries(world, FAIL, FAIL, FAIL, FAIL, FAIL)
-    assert service.detect() == []
+    assert detector.detect() == []
     world.clock.advance(minutes=90)
     tries(world, OK, OK, OK, OK, OK)
-    service.detect()
+    detector.detect()
     assert declared.ends_at is None
     assert len(world.session.scalars(select(IncidentRow)).all()) == 1
 
 
-def test_own_repayments_are_watched_too(world: World, service: IncidentService) -> None:
+def test_own_repayments_are_watched_too(world: World, detector: IncidentDetector) -> None:
     for number in range(5):
         payment = world.loans.create_payment(CUSTOMER, 100, key=f"k{number}")
         world.payments.fail(payment.payment_no, "CHANNEL_DOWN")
-    (incident,) = service.detect()
+    (incident,) = detector.detect()
     assert incident.channel == "own_repayment"
 
 
-def test_a_suspected_incident_is_confirmed_by_somebody_once(world: World, service: IncidentService) -> None:
+def test_a_suspected_incident_is_confirmed_by_somebody_once(
+    world: World, detector: IncidentDetector, service: IncidentService
+) -> None:
     tries(world, FAIL, FAIL, FAIL, FAIL, FAIL)
-    (incident,) = service.detect()
+    (incident,) = detector.detect()
     with pytest.raises(InvalidInput):
-        service.confirm(incident.incident_no, "")
+        service.confirm(incident.incident_no, "", key="k")
     with pytest.raises(IncidentNotFound):
-        service.confirm("I-404", "S2101")
+        service.confirm("I-404", "S2101", key="k")
     for by in ("S2101", "S2102"):
-        row = service.confirm(incident.incident_no, by)
+        row = service.confirm(incident.incident_no, by, key=f"by {by}")
         assert (row.status, row.confirmed_by) == ("confirmed", "S2101")
 
 
@@ -144,11 +154,13 @@ def test_an_incident_knows_the_debits_payments_and_instalments_it_touched(world:
     late = world.payments.record(CUSTOMER, 100, [InstalmentRef(contract_no, 3)], kind="own").payment_no
     world.open_customer("C9002")
     touched = service.touched(incident.incident_no)
-    in_time = [row.id for row in world.unit.repository.debit_attempts(CUSTOMER, None, None)][1]
-    assert touched.debits == (in_time,)
-    assert set(touched.payments) == {broken, hanging}
-    assert late not in touched.payments
-    assert touched.instalments == (InstalmentRef(contract_no, 1), InstalmentRef(contract_no, 2))
+    (first, second) = touched.instalments
+    in_time = world.loans.debit_attempts(CUSTOMER)[1]
+    assert (first.customer_id, first.contract_no, first.instalment) == (CUSTOMER, contract_no, 1)
+    assert (first.debits, first.payment_nos) == ((in_time,), (broken,))
+    assert (second.instalment, second.debits, second.payment_nos) == (2, (), (hanging,))
+    assert late not in {*first.payment_nos, *second.payment_nos}
+    assert touched.next_after is None
     with pytest.raises(IncidentNotFound):
         service.touched("I-404")
 
@@ -160,3 +172,102 @@ def test_an_incident_of_another_bank_or_channel_touches_nothing_here(world: Worl
     other_channel = world.records.declare_incident("own_repayment", start, "x", confirmed_by=None)
     assert service.touched(other_bank.incident_no).instalments == ()
     assert service.touched(other_channel.incident_no).instalments == ()
+
+
+@pytest.mark.parametrize(("hung_for", "found"), [(timedelta(days=1), True), (timedelta(days=1, microseconds=-1), False)])
+def test_a_repayment_that_hung_for_a_day_counts_though_it_settled(
+    world: World, service: IncidentService, hung_for: timedelta, found: bool
+) -> None:
+    world.clock.moment += timedelta(microseconds=999_999)
+    contract_no = world.loans.contracts(CUSTOMER)[0].contract_no
+    incident = world.records.declare_incident("own_repayment", world.clock.now(), "x", confirmed_by=None)
+    payment = world.payments.record(CUSTOMER, 100, [InstalmentRef(contract_no, 1)], kind="own")
+    world.clock.moment += hung_for
+    world.payments.settle(payment.payment_no)
+    assert bool(service.touched(incident.incident_no).instalments) is found
+
+
+def test_the_pages_of_what_it_touched_meet_everybody_once_and_in_order(world: World, service: IncidentService) -> None:
+    people = ("C9002", "C9003", "C9004")
+    for customer_id in people:
+        world.open_customer(customer_id)
+        world.draw("FQ", 60000, "0", 6, customer_id)
+        world.draw("YD", 60000, "0.12", 6, customer_id)
+    incident = world.records.declare_incident("all", world.clock.now(), "x", confirmed_by=None)
+    expected = set()
+    for customer_id in people:
+        mandate = world.unit.repository.mandates(customer_id)[0]
+        for contract in world.loans.contracts(customer_id):
+            for number in (1, 2, 3):
+                ref = InstalmentRef(contract.contract_no, number)
+                world.debits.record(mandate, ref, 100, FAIL)
+                world.debits.record(mandate, ref, 100, FAIL)
+                if number == 2:
+                    world.payments.record(customer_id, 100, [ref, InstalmentRef(contract.contract_no, 4)], kind="own")
+                expected |= {(customer_id, contract.contract_no, number), (customer_id, contract.contract_no, 4)}
+    whole = service.touched(incident.incident_no).instalments
+    assert len(whole) == len(expected) == 24
+    assert {(item.customer_id, item.contract_no, item.instalment) for item in whole} == expected
+    for limit in (1, 2, 5, 7, 23, 24):
+        page = service.touched(incident.incident_no, None, limit)
+        met, pages = list(page.instalments), 1
+        while page.next_after is not None:
+            page = service.touched(incident.incident_no, page.next_after, limit)
+            assert 0 < len(page.instalments) <= limit
+            met, pages = [*met, *page.instalments], pages + 1
+        assert tuple(met) == whole
+        assert pages == -(-24 // limit)
+
+
+@pytest.mark.parametrize("after", ["", "x", "1", ":FQ", "-1:FQ", "1:", "1:F\x00", "99999:FQ", f"1:{'x' * 41}", 5])
+def test_a_place_that_no_page_gave_is_refused(world: World, service: IncidentService, after: str) -> None:
+    incident = world.records.declare_incident("all", world.clock.now(), "x", confirmed_by=None)
+    with pytest.raises(InvalidInput):
+        service.touched(incident.incident_no, after)
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1001, 10**18, True])
+def test_a_page_has_1_to_1000_instalments(world: World, service: IncidentService, limit: int) -> None:
+    incident = world.records.declare_incident("all", world.clock.now(), "x", confirmed_by=None)
+    with pytest.raises(InvalidInput):
+        service.touched(incident.incident_no, None, limit)
+
+
+def test_an_incident_is_declared_confirmed_and_ended_by_people(world: World) -> None:
+    now, loans = world.clock.now(), world.loans
+    start = now - timedelta(hours=3)
+    made = loans.declare_incident("delay", "own_repayment", start, "回执晚到", key="d", bank_name="测试银行")
+    assert (made.kind, made.channel, made.status, made.starts_at, made.ends_at) == (
+        "delay",
+        "own_repayment",
+        "suspected",
+        start,
+        None,
+    )
+    assert (made.bank_name, made.confirmed_by, made.detected) == ("测试银行", None, False)
+    confirmed = loans.confirm_incident(made.incident_no, "S2101", key="c")
+    assert (confirmed.status, confirmed.confirmed_by) == ("confirmed", "S2101")
+    ended = loans.end_incident(made.incident_no, now - timedelta(hours=1), key="e")
+    assert ended.ends_at == now - timedelta(hours=1)
+    assert loans.end_incident(made.incident_no, key="again") == ended == loans.incident(made.incident_no)
+    assert loans.incidents(start.date(), now.date()) == (ended,)
+
+
+def test_an_incident_that_is_over_already_can_be_declared(world: World) -> None:
+    now = world.clock.now()
+    made = world.loans.declare_incident("outage", "all", now - timedelta(days=3), "x", key="d", ends_at=now - timedelta(days=2))
+    assert made.ends_at == now - timedelta(days=2)
+
+
+def test_an_end_before_the_start_and_moments_ahead_are_refused(world: World) -> None:
+    now, loans = world.clock.now(), world.loans
+    made = loans.declare_incident("outage", "all", now, "x", key="d")
+    minute = timedelta(minutes=1)
+    with pytest.raises(InvalidDate):
+        loans.declare_incident("outage", "all", now + minute, "x", key="k")
+    with pytest.raises(InvalidDate):
+        loans.declare_incident("outage", "all", now, "x", key="k", ends_at=now - minute)
+    for moment in (now - minute, now + minute):
+        with pytest.raises(InvalidDate):
+            loans.end_incident(made.incident_no, moment, key="k")
+    assert loans.incident(made.incident_no) == made

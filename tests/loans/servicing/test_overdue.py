@@ -218,6 +218,22 @@ def test_an_unreachable_phone_and_a_silent_sender_are_told_apart(servicing: Serv
     assert states == ["pending", "failed", "failed"]
 
 
+@pytest.mark.parametrize(
+    ("sent_at", "delivery", "texts"), [("21:59", "delivered", 1), ("22:00", "failed", 0), ("23:30", "failed", 0)]
+)
+def test_dunning_that_was_planned_by_day_is_not_sent_in_the_quiet_hours(
+    servicing: Servicing, contract_no: str, sent_at: str, delivery: str, texts: int
+) -> None:
+    servicing.at(days=DUE + 2, clock_time="21:58")
+    with servicing.world() as world:
+        NoticeService(world.unit, servicing.policy).dun(InstalmentRef(contract_no, 1), "sms", "debtor", key="k")
+    servicing.at(days=DUE + 2, clock_time=sent_at)
+    servicing.worker().send_notices()
+    notices = servicing.ask(lambda world: world.loans.notices(CUSTOMER))
+    assert [(notice.kind, notice.delivery) for notice in notices] == [("overdue", delivery)]
+    assert len(servicing.sender.sent) == texts
+
+
 def test_the_penalty_of_each_day_is_recorded_once_and_equals_the_rules(servicing: Servicing, contract_no: str) -> None:
     for days in range(DUE - 1, DUE + 5):
         servicing.at(days=days)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select, text
 
@@ -30,9 +30,13 @@ from bot.loans.servicing.orders import OrderService
 from bot.loans.servicing.policy import Policy
 from bot.loans.servicing.simulated import payment_channel
 from bot.loans.simulated_bank import SimulatedBank
-from bot.loans.worker import Ports, Worker, make
+from bot.loans.worker import Ports, Worker
+from bot.worker import make
+from tests.conftest import audited_for_tests
 from tests.loans.conftest import CUSTOMER, World, make_world
+from tests.loans.histories.counting import histories
 from tests.loans.servicing.conftest import DRAWN, Servicing, start
+from tests.secret import SECRET
 
 TIMES = ((25, "18:00"), (31, "09:00"), (31, "18:00"), (32, "10:00"), (61, "09:00"), (61, "12:00"), (62, "10:00"))
 """Days after the drawdown and times of the rounds: schedules, debits with a failure and a retry, notices."""
@@ -171,7 +175,7 @@ def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(
     def once(at: int | None) -> tuple[int, dict[str, Any], bool]:
         path = tmp_path / f"{at}.db"
         shutil.copy(migrated_file, path)
-        database = Database(f"sqlite:///{path}")
+        database = audited_for_tests(f"sqlite:///{path}")
         servicing = prepare(database, clock, catalogue, policy)
         death, struck = live(servicing, at)
         state = end_state(servicing)
@@ -191,7 +195,7 @@ def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(
         assert state == clean, f"killed at moment {at}"
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@histories("reports of the bank in any order")
 @given(
     kind=st.sampled_from(["own", "auto_debit", "scheduled"]),
     history=st.sampled_from([("settled",), ("failed",), ("settled", "returned"), ("failed", "settled")]),
@@ -326,12 +330,12 @@ def test_a_wrong_policy_file_is_refused_with_its_name_and_the_reason(tmp_path: P
 def test_the_process_does_one_round_and_says_how_it_went(seeded_file: Path, tmp_path: Path) -> None:
     path = tmp_path / "demo.db"
     shutil.copy(seeded_file, path)
-    env = {**os.environ, "DEMO": "1", "BUSINESS_DATE": "2026-08-22", "DATABASE_URL": f"sqlite:///{path}"}
-    command = [sys.executable, "-m", "bot.loans.worker", "--once"]
+    env = {**os.environ, "DEMO": "1", "BUSINESS_DATE": "2026-08-22", "DATABASE_URL": f"sqlite:///{path}", "SECRET_KEY": SECRET}
+    command = [sys.executable, "-m", "bot.worker", "--once"]
     done = [subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False) for _ in range(2)]
     assert [each.returncode for each in done] == [0, 0], done[0].stderr
     assert "accrued=3" in done[0].stdout + done[0].stderr
     assert "accrued" not in done[1].stdout + done[1].stderr
     refused = subprocess.run(command, cwd=ROOT, env={**env, "DEMO": "0"}, capture_output=True, text=True, check=False)
     assert refused.returncode != 0
-    assert "PAYMENT_CHANNEL" in refused.stderr
+    assert "NOTICE_SENDER" in refused.stderr
