@@ -3,7 +3,7 @@
 Unauthenticated (401)   TokenInvalid, TokenExpired, TokenRequired
 TooManyRequests (429)   StepUpLocked, TooManyCodes
 Unavailable (503)       SmsNotConfigured
-NotFound (404)          NoCodeSent
+NotFound (404)          NoCodeSent, BindingNotFound
 """
 
 from __future__ import annotations
@@ -45,3 +45,9 @@ class SmsNotConfigured(Unavailable):
 
 class NoCodeSent(NotFound):
     code = "no_code_sent"
+
+
+class BindingNotFound(NotFound):
+    """The messaging account is not bound to anybody."""
+
+    code = "binding_not_found"

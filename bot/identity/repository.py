@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from bot.identity.models import SimulatedSms, StepUpChallenge
+from bot.identity.models import BindingAttempt, ChannelBinding, SimulatedSms, StepUpChallenge
 
 
 class IdentityRepository:
     def __init__(self, session: Session) -> None:
         self.session = session
 
-    def add(self, row: StepUpChallenge | SimulatedSms) -> None:
+    def add(self, row: StepUpChallenge | SimulatedSms | ChannelBinding | BindingAttempt) -> None:
         self.session.add(row)
         self.session.flush()
 
@@ -51,6 +51,37 @@ class IdentityRepository:
         )
         return self.session.scalar(query)
 
+    def end_grants(self, conversation_id: str, now: datetime) -> None:
+        """What was granted in the conversation ends at ``now``."""
+        self.session.execute(
+            update(StepUpChallenge)
+            .where(StepUpChallenge.conversation_id == conversation_id, StepUpChallenge.granted_until > now)
+            .values(granted_until=now)
+            .execution_options(synchronize_session=False)
+        )
+
     def last_sms(self, recipient: str) -> SimulatedSms | None:
         query = select(SimulatedSms).where(SimulatedSms.recipient == recipient).order_by(SimulatedSms.id.desc()).limit(1)
         return self.session.scalar(query)
+
+    # ── bindings of messaging accounts
+    def active_binding(self, channel: str, address: str, *, lock: bool = False) -> ChannelBinding | None:
+        query = select(ChannelBinding).where(
+            ChannelBinding.channel == channel, ChannelBinding.address == address, ChannelBinding.revoked_at.is_(None)
+        )
+        return self.session.scalar(query.with_for_update() if lock else query)
+
+    def latest_attempt(self, channel: str, address: str) -> BindingAttempt | None:
+        query = select(BindingAttempt).where(BindingAttempt.channel == channel, BindingAttempt.address == address)
+        return self.session.scalar(query.order_by(BindingAttempt.id.desc()).limit(1))
+
+    def binding_codes_since(
+        self, moment: datetime, *, channel: str | None = None, address: str | None = None, phone_hash: str | None = None
+    ) -> int:
+        """How many codes were "sent" to this account, or to this phone, after ``moment``."""
+        query = select(func.count()).select_from(BindingAttempt).where(BindingAttempt.sent_at > moment)
+        if phone_hash is not None:
+            query = query.where(BindingAttempt.phone_hash == phone_hash)
+        else:
+            query = query.where(BindingAttempt.channel == channel, BindingAttempt.address == address)
+        return self.session.scalar(query) or 0

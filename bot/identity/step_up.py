@@ -13,7 +13,10 @@ from typing import Literal
 import yaml
 from sqlalchemy.orm import Session
 
+from bot.audit.service import AuditTrail, Subject
 from bot.core.clock import Clock
+from bot.core.masking import mask_phone
+from bot.core.origin import Actor
 from bot.core.settings import Settings
 from bot.core.texts import Text
 from bot.identity.errors import StepUpLocked, TooManyCodes
@@ -34,7 +37,7 @@ class StepUpResult:
 
 
 @lru_cache(maxsize=4)
-def _sms_text(data_dir: Path) -> Text:
+def sms_text(data_dir: Path) -> Text:
     raw = yaml.safe_load((data_dir / "answers" / "system.yml").read_text(encoding="utf-8"))
     return Text.of(raw["otp_sms"])
 
@@ -51,6 +54,7 @@ class StepUpService:
         self._clock = clock
         self._settings = settings
         self._sms = sms
+        self._trail = AuditTrail(session, clock)
 
     def start(self, conversation_id: str, customer_id: str, phone: str) -> None:
         """Sends a code to ``phone``, the registered one. A code sent moments ago stays valid, and no second one is sent.
@@ -80,17 +84,29 @@ class StepUpService:
                 expires_at=now + timedelta(minutes=self._settings.otp_minutes),
             )
         )
-        body = _sms_text(self._settings.data_dir).render(code=code, minutes=str(self._settings.otp_minutes))
+        body = sms_text(self._settings.data_dir).render(code=code, minutes=str(self._settings.otp_minutes))
         sender = self._sms or sms_sender(self._settings, self._session, self._clock)
         sender.send(phone, body, recipient=customer_id)
+        self._trail.record("otp.sent", None, Subject(conversation_id, customer_id=customer_id), details={"to": mask_phone(phone)})
 
     def verify(self, conversation_id: str, code: str) -> StepUpResult:
         """Checks ``code`` against the newest challenge; ``ok`` steps the conversation up for ``step_up_minutes``.
 
         ``expired`` also when nothing was sent; ``locked`` as long as the customer's lock lasts.
         """
-        now = self._clock.now()
         challenge = self._repository.latest(conversation_id, lock=True)
+        result = self._check(challenge, code)
+        if challenge is not None:
+            self._trail.record(
+                "otp.locked" if result.outcome == "locked" else "otp.checked",
+                Actor("customer", challenge.customer_id),
+                Subject(conversation_id, customer_id=challenge.customer_id),
+                details={"outcome": result.outcome, "tries_left": result.tries_left},
+            )
+        return result
+
+    def _check(self, challenge: StepUpChallenge | None, code: str) -> StepUpResult:
+        now = self._clock.now()
         if challenge is not None and self._locked_until(challenge.customer_id, now) is not None:
             return StepUpResult("locked", 0)
         if challenge is None or challenge.state != "pending":
@@ -157,6 +173,11 @@ def is_granted(session: Session, clock: Clock, conversation_id: str, customer_id
     """Whether a verified code of this customer still counts in this conversation."""
     until = IdentityRepository(session).granted_until(conversation_id, customer_id)
     return until is not None and clock.now() < until
+
+
+def end_grants(session: Session, clock: Clock, conversation_id: str) -> None:
+    """The conversation is not stepped up any more: the next time money moves, a fresh code is asked for."""
+    IdentityRepository(session).end_grants(conversation_id, clock.now())
 
 
 def seconds_until(moment: datetime, now: datetime) -> int:

@@ -29,6 +29,17 @@ FORMATS: tuple[tuple[str, str, str], ...] = (
     ("400\u200b100\u200b3399", "phone", "official"),
     ("刚才400-100-3399打给我，是你们吗？", "phone", "official"),
     ("短信让我回拨4001003399", "phone", "official"),
+    ("肆零零 壹零零 叁叁玖玖", "phone", "official"),
+    ("4零零1零零3399", "phone", "official"),
+    ("400一100一3399", "phone", "official"),
+    ("400·100·3399", "phone", "official"),
+    ("400*100*3399", "phone", "official"),
+    ("400/100/3399", "phone", "official"),
+    ("4OO-1OO-3399", "phone", "official"),
+    ("400-l00-3399", "phone", "official"),
+    ("④⓪⓪①⓪⓪③③⑨⑨", "phone", "official"),
+    ("tel:+86-400-100-3399", "phone", "official"),
+    ("400\u2060100\ufe0f3399", "phone", "official"),
     # what only looks like it
     ("400-100-3398", "phone", "unknown"),
     ("400-100-33998", "phone", "unknown"),
@@ -47,7 +58,14 @@ FORMATS: tuple[tuple[str, str, str], ...] = (
     ("+852 6123 4567", "phone", "unknown"),
     ("来电85123456", "phone", "unknown"),
     ("85123456", "phone", "unknown"),
+    ("138零零零零1001", "phone", "unknown"),
+    ("139，0000，1001", "phone", "unknown"),
+    ("139_0000_1001", "phone", "unknown"),
+    ("1 3 9 0 0 0 0 1 0 0 1", "phone", "unknown"),
     # SMS senders
+    ("一零六九三三九九", "sms_sender", "official"),
+    ("106 9339 9", "sms_sender", "official"),
+    ("sms:10693399", "sms_sender", "official"),
     ("1069 3399", "sms_sender", "official"),
     ("10693399", "sms_sender", "official"),
     ("１０６９３３９９", "sms_sender", "official"),
@@ -68,7 +86,39 @@ FORMATS: tuple[tuple[str, str, str], ...] = (
     ("33010400160003399010", "bank_account", "unknown"),
     ("6222 0212 3456 7890 123", "bank_account", "unknown"),
     ("收款账号 110907654321", "bank_account", "unknown"),
+    ("三三零一零四零零一六零零零三三九九零一", "bank_account", "official"),
+    ("3301.0400.1600.0118.702", "bank_account", "retired"),
+    ("六二二二零二一二三四五六七八九零一二三", "bank_account", "unknown"),
+    ("支付宝账号13900001001", "bank_account", "unknown"),
     # links
+    ("请打开https://suixingjie.example看看", "url", "official"),
+    ("suixingjie . example", "url", "official"),
+    ("suixingjie dot example", "url", "official"),
+    ("hxxps://suixingjie[.]example/a", "url", "official"),
+    ("suixingjie\u00ad.exam\u200dple", "url", "official"),
+    ("suixingjie\ufe52example", "url", "official"),
+    ("https://suixingjie.example#@evil.com", "url", "official"),  # opens ours
+    ("suixingjie.example%2eevil.com", "url", "unknown"),
+    ("suixingjie.example%00.evil.com", "url", "unknown"),
+    ("suixingjie.example。2evil.com", "url", "unknown"),
+    ("suixingjie.example星.com", "url", "unknown"),
+    ("https://suixingjie.example星.com/login", "url", "unknown"),
+    ("https://suixingjie.example:443@evil.com", "url", "unknown"),
+    ("suixingjie.example:8443@evil.com", "person", "unknown"),
+    ("https://suixingjie.example%2f@evil.com", "url", "unknown"),
+    ("http://evil.com/https://suixingjie.example", "url", "unknown"),
+    ("evil[.]com", "url", "unknown"),
+    ("evil(dot)com", "url", "unknown"),
+    ("evil点com", "url", "unknown"),
+    ("su\u0456xingjie.example", "url", "unknown"),  # Cyrillic i
+    ("suixingj\u0131e.example", "url", "unknown"),  # dotless i
+    ("suixingjie.ex\u0430mple", "url", "unknown"),  # Cyrillic a in the ending
+    ("suixi\u00f1gjie.example", "url", "unknown"),
+    ("suixingjie-kefu.example", "url", "unknown"),
+    ("suixingjie.exampIe", "url", "unknown"),  # a capital i
+    ("http://[2001:db8::1]/pay", "url", "unknown"),
+    ("http://3405803785/pay", "url", "unknown"),
+    ("随星借.中国", "url", "unknown"),
     ("suixingjie.example", "url", "official"),
     ("https://suixingjie.example", "url", "official"),
     ("HTTPS://WWW.SuiXingJie.EXAMPLE/pay?x=1", "url", "official"),
@@ -107,6 +157,19 @@ FORMATS: tuple[tuple[str, str, str], ...] = (
     ("ＱＱ群123456789", "person", "unknown"),
     ("telegram @suixing_vip", "person", "unknown"),
     ("service@suixingjie.example", "person", "unknown"),
+    ("suixingjie.example@evil.com", "person", "unknown"),
+    ("微 信 abc12345", "person", "unknown"),
+    ("威❤信：abc12345", "person", "unknown"),
+    ("加薇❤️abc12345", "person", "unknown"),
+    ("V❤ abc12345", "person", "unknown"),
+    ("WeChat: SuiXing_Kefu", "person", "unknown"),
+    ("微信139 0000 1001", "person", "unknown"),
+    ("q q：1 2 3 4 5 6 7 8 9", "person", "unknown"),
+    ("QQ：一二三四五六七八九", "person", "unknown"),
+    ("扣扣群 88888888", "person", "unknown"),
+    ("whatsapp +852 6123 4567", "person", "unknown"),
+    ("企业微信 suixing01", "person", "unknown"),
+    ("公众号叫随星借客服中心", "person", "unknown"),
     ("张经理说可以帮我提额", "person", "unknown"),
     ("小李客服让我先交钱", "person", "unknown"),
     ("贷款专员张伟", "person", "unknown"),
@@ -132,6 +195,10 @@ NOTHING = (
     "分12期",
     "找客服方便吗",
     "客服何时上班",
+    "公众号怎么关注",
+    "别再加威胁我了",
+    "转账1,000,000元",
+    "借了五千三百二十一元",
     "",
 )
 
@@ -218,3 +285,23 @@ def test_a_check_is_masked_for_logs() -> None:
     found = check("6222021234567890123", TODAY)
     assert found is not None
     assert found.masked == "622…23"
+
+
+def test_a_host_inside_a_longer_host_is_one_contact_and_not_ours() -> None:
+    for text in ("suixingjie.example%2eevil.com", "suixingjie.example星.com", "https://suixingjie.example.evil.com"):
+        assert [(item.kind, item.result) for item in check_all(text, TODAY)] == [("url", "unknown")], text
+
+
+def test_two_links_joined_by_a_word_are_two() -> None:
+    for text in ("suixingjie.example和evil.com", "https://suixingjie.example还是https://evil.com"):
+        assert [item.result for item in check_all(text, TODAY)] == ["official", "unknown"], text
+
+
+def test_several_numbers_in_a_list_are_told_apart() -> None:
+    for text in ("13900001001,13900001002", "13900001001、13900001002", "13900001001/13900001002", "13900001001 13900001002"):
+        assert [item.kind for item in check_all(text, TODAY)] == ["phone", "phone"], text
+
+
+def test_ones_own_card_or_phone_in_a_story_is_nobody_to_check() -> None:
+    assert check_all("我的银行卡6222021234567890123被扣了两次，我的手机号是13900001001", TODAY) == []
+    assert [item.kind for item in check_all("让我用我的卡转到6222021234567890123", TODAY)] == ["bank_account"]

@@ -11,12 +11,12 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from bot.core.clock import FixedClock
-from bot.core.database import Database
 from bot.core.settings import Settings
 from bot.identity.errors import NoCodeSent, SmsNotConfigured, StepUpLocked, TooManyCodes
 from bot.identity.models import StepUpChallenge
 from bot.identity.sms import SimulatedCarrier
 from bot.identity.step_up import StepUpResult, StepUpService
+from tests.conftest import audited_for_tests
 
 PHONE = "13900001002"
 
@@ -50,7 +50,7 @@ class Desk:
 
 @pytest.fixture
 def desk(gateway_settings: Settings) -> Iterator[Desk]:
-    database = Database(gateway_settings.database_url)
+    database = audited_for_tests(gateway_settings.database_url)
     clock, phones = FixedClock(), Phones()
     with database.transaction() as session:
         yield Desk(session, clock, phones, StepUpService(session, clock, gateway_settings, phones))

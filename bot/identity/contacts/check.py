@@ -45,11 +45,18 @@ def check(text: str, today: date, registry: Registry | None = None) -> ContactCh
 
     A text with our real number and somebody else's account is about the account: unknown comes before retired before official.
     """
+    return gravest(check_each(text, today, registry))
+
+
+def gravest(found: Iterable[ContactCheck]) -> ContactCheck | None:
+    """The one that needs the strongest warning."""
+    return min(found, key=lambda item: (_WORST_FIRST.index(item.result), _GRAVEST_FIRST.index(item.kind)), default=None)
+
+
+def check_each(text: str, today: date, registry: Registry | None = None) -> list[ContactCheck]:
+    """As ``check_all`` for a text that is known to ask about contacts: when it names none, any number in it is one."""
     registry = registry or default_registry()
-    found = check_all(text, today, registry) or _judged(_find(text, registry, any_number=True), today, registry)
-    if not found:
-        return None
-    return min(found, key=lambda item: (_WORST_FIRST.index(item.result), _GRAVEST_FIRST.index(item.kind)))
+    return check_all(text, today, registry) or _judged(_find(text, registry, any_number=True), today, registry)
 
 
 def check_all(text: str, today: date, registry: Registry | None = None) -> list[ContactCheck]:

@@ -17,7 +17,12 @@ _NOT_CONTACTS = re.compile(
     r"|(?:验证码|校验码|动态码|code|otp)\D{0,4}\d{4,8}(?!\d)",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(r"(?<![A-Za-z0-9_.])(?:\+\s?)?\(?(?:\+\s?)?\d(?:[\s\-.()/_]{0,2}\d){4,29}(?![A-Za-z0-9_])")
+_NUMBER = re.compile(r"(?<![A-Za-z0-9_.])(?:\+\s?)?\(?(?:\+\s?)?\d(?:(?:[\s\-.()/_·•*]{0,2}|,(?=\d{4}))\d){4,29}(?![A-Za-z0-9_])")
+_LETTERED = re.compile(r"(?<![A-Za-z0-9])[0-9OoIl|](?:[\s\-]?[0-9OoIl|]){6,}(?![A-Za-z0-9])")
+_DIGITS_IN_LETTERS = str.maketrans("OoIl|", "00111")
+"""4OO-1OO-3399: letters that look like digits, among digits."""
+_OWN = re.compile(r"(?:我的|我自己的|本人的?|我这张)(?:银行卡|储蓄卡|卡|手机|电话)(?:号码?)?(?:是|为|:)?\s?$")
+"""What stands before a borrower's own number: no contact of anybody who is to be checked."""
 _RESIDENT_ID = re.compile(r"[1-6]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{4}")
 _SMS_SENDER = re.compile(r"106\d{5,17}")
 _PHONE = re.compile(
@@ -40,17 +45,26 @@ _REGISTERED: tuple[ContactKind, ...] = ("phone", "sms_sender", "bank_account")
 
 def numbers(text: str, registry: Registry, *, any_number: bool) -> Iterator[Found]:
     """Digits that are a contact. With ``any_number`` also those that nothing but the question itself makes one."""
-    text = _NOT_CONTACTS.sub(lambda match: " " * len(match.group()), text)
+    text = _NOT_CONTACTS.sub(lambda match: " " * len(match.group()), _LETTERED.sub(_as_digits, text))
     for match in _NUMBER.finditer(text):
         for written, at in _groups(match.group(), match.start(), registry):
+            if _OWN.search(text[:at]) and not any_number:
+                continue
             kind = _kind(written, text[max(0, at - _LOOK_BACK) : at], registry) or (_any_kind(written) if any_number else None)
             if kind is not None:
                 yield Found(kind, written, comparable(kind, written), at)
 
 
+def _as_digits(match: re.Match[str]) -> str:
+    """The same length; a word that merely ends in such letters (lol0) is left alone."""
+    written = match.group()
+    digits = sum(char.isdigit() for char in written)
+    return written.translate(_DIGITS_IN_LETTERS) if digits >= 4 else written
+
+
 def _groups(written: str, at: int, registry: Registry) -> list[tuple[str, int]]:
-    """Several numbers with only a space between them are told apart when each is whole by itself."""
-    pieces = [(piece.group(), at + piece.start()) for piece in re.finditer(r"\S+", written)]
+    """Several numbers with only a space, comma or stroke between them are told apart when each is whole by itself."""
+    pieces = [(piece.group(), at + piece.start()) for piece in re.finditer(r"[^\s,/]+", written)]
     if len(pieces) > 1 and all(_kind(piece, "", registry) for piece, _ in pieces):
         return pieces
     return [(written, at)]

@@ -11,11 +11,21 @@ from bot.identity.contacts.normal import comparable
 from bot.identity.contacts.registry import PeopleWords
 
 _FLAGS = re.IGNORECASE | re.ASCII
-_CHAT = r"(?:企业微信|微信|薇信|威信|v信|wechat|weixin|(?<![a-z])(?:vx|wx|v)(?![a-z]))"
-_CHAT_ACCOUNT = re.compile(rf"{_CHAT}(?:公众号|群|号|id|账号)?[\s:是为加叫]*([a-z][a-z0-9_-]{{4,19}}|\d{{7,11}})", _FLAGS)
+_NOISE = r"[^a-z0-9\u3400-\u9fff]{0,3}"
+"""威❤信, q q: what is put between to get past filters."""
+_CHAT = (
+    rf"(?:企业微信|[微薇威徽溦v]{_NOISE}[信芯]|加{_NOISE}[薇威徽溦]|wechat|weixin"
+    rf"|(?<![a-z])(?:v{_NOISE}x|w{_NOISE}x|v)(?![a-z]))"
+)
+_CHAT_ACCOUNT = re.compile(
+    rf"{_CHAT}(?:公众号|群|号|id|账号)?(?:[是为加叫]|{_NOISE}){{0,4}}([a-z][a-z0-9_-]{{4,19}}|\d(?:[\s-]?\d){{6,10}})", _FLAGS
+)
+_NAMED_ACCOUNT = re.compile(
+    r"(?:公众号|视频号|抖音号|快手号|小程序)(?:名称|名字|名)?(?:叫做?|:|[「“\"'《【])\s?([\u3400-\u9fffA-Za-z0-9]{2,16})", _FLAGS
+)
 _OTHER_ACCOUNT = re.compile(
-    r"(?:(?<![a-z])qq|扣扣|企鹅)(?:群|号码|号)?[\s:是为]*([1-9]\d{4,10})"
-    r"|(?:抖音|快手|小红书|钉钉|陌陌|飞机|telegram|(?<![a-z])tg|whatsapp)(?:号|群|id)?[\s:@是为]*([a-z0-9+][a-z0-9_.+-]{3,31})",
+    rf"(?:(?<![a-z])q{_NOISE}q|扣{_NOISE}扣|企鹅)(?:群|号码|号)?[\s:是为]*([1-9](?:[\s-]?\d){{4,10}})"
+    rf"|(?:抖音|快手|小红书|钉钉|陌陌|飞机|telegram|(?<![a-z])tg|whatsapp)(?:号|群|id)?[\s:@是为]*(\+?\d(?:[\s-]?\d){{6,15}}|[a-z0-9+][a-z0-9_.+-]{{3,31}})",
     _FLAGS,
 )
 _ADD_ME = re.compile(rf"加(?:我|他|她|它|你|您|一下|下|个|对方|这个|那个|客服|经理|老师|专员)*的?(?:{_CHAT}|qq|扣扣)", _FLAGS)
@@ -24,7 +34,7 @@ _ADD_ME = re.compile(rf"加(?:我|他|她|它|你|您|一下|下|个|对方|这�
 def people(text: str, words: PeopleWords) -> Iterator[Found]:
     """Chat accounts (微信号, QQ, …), "加我微信" without one, and names such as 张经理 or 自称李伟."""
     taken: set[int] = set()
-    for pattern in (_CHAT_ACCOUNT, _OTHER_ACCOUNT, _ADD_ME, _titled(words), _named(words)):
+    for pattern in (_CHAT_ACCOUNT, _OTHER_ACCOUNT, _NAMED_ACCOUNT, _ADD_ME, _titled(words), _named(words)):
         for match in pattern.finditer(text):
             span = set(range(match.start(), match.end()))
             if span & taken or _other_word(text, match.start(match.lastindex or 0), words):

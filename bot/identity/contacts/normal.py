@@ -11,15 +11,27 @@ import phonenumbers
 _DIGIT = "〇零一二三四五六七八九幺壹贰叁肆伍陆柒捌玖"
 CHINESE_DIGITS = str.maketrans(_DIGIT, "001234567891123456789")
 _SPELLED = re.compile(rf"[{_DIGIT}](?:[\s\-]?[{_DIGIT}]){{6,}}")
+_HALF_SPELLED = re.compile(rf"(?<![\d{_DIGIT}])(?=[\d\s-]*[{_DIGIT}]{{2}})[\d{_DIGIT}](?:[\s\-]?[\d{_DIGIT}]){{6,}}")
+"""138零零零零1001: digits of both kinds in one number, at least two Chinese ones side by side."""
+_ONE_AS_DASH = re.compile(r"(?<=\d{3})一(?=\d{3})")
 _DASHES = re.compile(r"[‐‑‒–—―−﹣－ー～~]")
-_DOTTED = re.compile(r"(?<=[A-Za-z0-9])(?:\s?[。．｡·•]\s?|\s?点\s?|\s\.\s)(?=[A-Za-z])")
+_DOTTED = re.compile(r"(?<=[A-Za-z0-9])(?:\s?[。．｡·•]\s?|\s?点\s?|\s\.\s)(?=[A-Za-z])|(?<=[A-Za-z])[。．｡](?=[0-9])")
+_DISARMED = re.compile(r"\s?[\[(【]\s?(?:\.|dot|点)\s?[\])】]\s?|(?<=[A-Za-z0-9])\sdot\s(?=[A-Za-z])", re.IGNORECASE)
+"""evil[.]com, evil(dot)com: a dot written so that it is no link."""
 
 
 def plain(text: str) -> str:
     """``text`` for searching: NFKC (full-width → ASCII), no invisible characters, one kind of dash and dot, digits as digits."""
-    shown = "".join(char for char in unicodedata.normalize("NFKC", text) if unicodedata.category(char) != "Cf")
-    shown = _SPELLED.sub(lambda found: found.group().translate(CHINESE_DIGITS), _DASHES.sub("-", shown))
-    return _DOTTED.sub(".", shown)
+    shown = "".join(char for char in unicodedata.normalize("NFKC", text) if not _invisible(char))
+    shown = _ONE_AS_DASH.sub("-", _DASHES.sub("-", shown))
+    for spelled in (_SPELLED, _HALF_SPELLED):
+        shown = spelled.sub(lambda found: found.group().translate(CHINESE_DIGITS), shown)
+    return _DOTTED.sub(".", _DISARMED.sub(".", shown))
+
+
+def _invisible(char: str) -> bool:
+    """Format characters (zero-width, soft hyphen), variation selectors, fillers: what a reader does not see."""
+    return unicodedata.category(char) == "Cf" or "\ufe00" <= char <= "\ufe0f" or char in "\u034f\u115f\u1160\u3164\u17b4\u17b5"
 
 
 def digits_of(text: str) -> str:

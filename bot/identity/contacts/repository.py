@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from bot.core.once import add_once
 from bot.identity.contacts.models import ContactAlertRow, ContactReportRow
 
 
@@ -17,20 +17,9 @@ class ContactRepository:
 
     def add_once(self, row: ContactReportRow | ContactAlertRow) -> bool:
         """Stores ``row`` unless one with the same unique key exists; says whether it was stored."""
-        try:
-            with self.session.begin_nested():
-                self.session.add(row)
-                self.session.flush()
-        except IntegrityError:
-            known = (
-                self.report(row.kind, row.value, row.reporter)
-                if isinstance(row, ContactReportRow)
-                else self.alert(row.kind, row.value)
-            )
-            if known is None:
-                raise
-            return False
-        return True
+        if isinstance(row, ContactReportRow):
+            return add_once(self.session, row, lambda: self.report(row.kind, row.value, row.reporter))
+        return add_once(self.session, row, lambda: self.alert(row.kind, row.value))
 
     def report(self, kind: str, value: str, reporter: str) -> ContactReportRow | None:
         row = ContactReportRow

@@ -58,6 +58,10 @@ class ContactService:
         """The contact in ``text`` that needs the strongest warning, judged today; ``None`` when there is none."""
         return checks.check(text, self._clock.today(), self._registry)
 
+    def check_each(self, text: str) -> list[ContactCheck]:
+        """Every contact in a text that asks about contacts, in the order in which they stand, judged today."""
+        return checks.check_each(text, self._clock.today(), self._registry)
+
     def check_all(self, text: str) -> list[ContactCheck]:
         """Every contact in ``text``, judged today."""
         return checks.check_all(text, self._clock.today(), self._registry)
