@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any, cast
 
 import phonenumbers
 from sqlalchemy.orm import Session
 
+from bot.audit.service import AuditTrail
+from bot.cases.audited import record_event
 from bot.cases.clock import CaseDates, case_dates
-from bot.cases.errors import CallbackMissing, CaseNotFound, InvalidPhone, KeyReused, StoryMissing
+from bot.cases.errors import CallbackMissing, CaseNotFound, InvalidPhone, KeyReused, SamePerson, StoryMissing
 from bot.cases.models import CaseEventRow, CaseRow
+from bot.cases.notices import CaseNotices
 from bot.cases.policy import CasePolicies, CasePolicy, default_policies
 from bot.cases.repository import CaseRepository
-from bot.cases.thread import BOT, Actor, Audience, CaseKind, CaseStatus, EventType, require_step, status_of
-from bot.cases.views import CaseView, EventView
+from bot.cases.thread import (
+    BOT,
+    Actor,
+    Audience,
+    CaseKind,
+    CaseStatus,
+    EventType,
+    barred_by_appeal,
+    require_step,
+    status_of,
+)
+from bot.cases.views import CaseView, EventView, remedy_card
 from bot.core.clock import Clock
 from bot.core.masking import mask
 from bot.core.money import Fen
@@ -38,10 +52,12 @@ class Intake:
     key: str
     issues: tuple[str, ...] = ()
     """What the story is about besides its main point, as intents: an agent sees them beside the story."""
+    by: Actor | None = None
+    """Who opens the case for the borrower; ``None``: they do it themselves."""
 
     @property
     def actor(self) -> Actor:
-        return Actor("borrower", self.customer_id or self.conversation_id)
+        return self.by or Actor("borrower", self.customer_id or self.conversation_id)
 
     def fingerprint(self, **more: object) -> str:
         """Tells a repetition of the same command from another command under the same key."""
@@ -51,22 +67,29 @@ class Intake:
 
 @dataclass(frozen=True)
 class Subject:
-    """What a dispute is about. ``name`` is unique among open cases; ``disputed_amount`` in 分."""
+    """What a case is about. ``name`` is unique among open cases; ``disputed_amount`` in 分."""
 
     name: str
-    contract_no: str
-    instalment: int
-    disputed_amount: Fen
+    contract_no: str | None
+    instalment: int | None
+    disputed_amount: Fen | None
 
 
 class CaseBook:
-    """Rows in, views out. Services share one and add the business."""
+    """Rows in, views out. Services share one and add the business.
 
-    def __init__(self, session: Session, clock: Clock, policies: CasePolicies | None = None) -> None:
+    ``untold``: events of which the borrower hears otherwise, such as in the answer of the same turn; of all others word is left.
+    """
+
+    def __init__(
+        self, session: Session, clock: Clock, policies: CasePolicies | None = None, *, untold: Collection[str] = ()
+    ) -> None:
+        self.untold = frozenset(untold)
         self.session = session
         self.clock = clock
         self.policies = policies or default_policies()
         self.repository = CaseRepository(session)
+        self.trail = AuditTrail(session, clock)
 
     # --- reading
 
@@ -104,6 +127,18 @@ class CaseBook:
     def dates(self, case: CaseRow) -> CaseDates:
         return case_dates(self.policy(case), cast(CaseKind, case.kind), self.thread(case))
 
+    def dates_of(self, cases: Sequence[CaseRow]) -> list[tuple[CaseRow, CaseDates]]:
+        """Of many, with one query for all threads."""
+        threads = self.repository.events([case.id for case in cases])
+        return [
+            (case, case_dates(self.policy(case), cast(CaseKind, case.kind), [event_view(row) for row in threads[case.id]]))
+            for case in cases
+        ]
+
+    def decide_by_if_extended(self, case: CaseRow, thread: Sequence[EventView], days: int) -> date:
+        """When the case would be due after an extension to ``days`` calendar days from the start of its clock."""
+        return case_dates(self.policy(case), cast(CaseKind, case.kind), thread).runs_from + timedelta(days=days)
+
     def view(self, case: CaseRow) -> CaseView:
         return self.views([case])[0]
 
@@ -132,6 +167,7 @@ class CaseBook:
             runs_from=dates.runs_from,
             extended_to_days=dates.extended_to_days,
             issues=told_issues(thread),
+            channel=case.channel,
         )
 
     # --- writing
@@ -173,6 +209,7 @@ class CaseBook:
 
     def _new(self, intake: Intake, subject: Subject | None) -> CaseRow:
         today = self.clock.today()
+        kind = self.policies.on(today).kinds[intake.kind]
         return CaseRow(
             case_no=f"C-{today:%Y%m%d}-{self.repository.next_number(today):04d}",
             kind=intake.kind,
@@ -180,12 +217,14 @@ class CaseBook:
             callback_phone=self.callback(intake),
             conversation_id=intake.conversation_id,
             channel=intake.channel,
-            owner=self.policies.on(today).kinds[intake.kind].owner,
+            owner=kind.owner,
             contract_no=subject.contract_no if subject else None,
             instalment=subject.instalment if subject else None,
             disputed_amount=subject.disputed_amount if subject else None,
             received_at=self.clock.now(),
             open_subject=subject.name if subject else None,
+            status="received",
+            decide_by=today + timedelta(days=kind.decision_days),
         )
 
     def books_key(self, case: CaseRow) -> str:
@@ -230,19 +269,43 @@ class CaseBook:
         data: dict[str, Any],
         key: str | None,
     ) -> None:
-        self.repository.append(
-            CaseEventRow(
-                case_id=case.id,
-                type=event,
-                at=self.clock.now(),
-                actor_kind=actor.kind,
-                actor_id=actor.identifier,
-                audience=audience,
-                text=text,
-                data=data,
-                key=key,
-            )
+        row = CaseEventRow(
+            case_id=case.id,
+            type=event,
+            at=self.clock.now(),
+            actor_kind=actor.kind,
+            actor_id=actor.identifier,
+            audience=audience,
+            text=text,
+            data=data,
+            key=key,
         )
+        self.repository.append(row)
+        self._list_as(case)
+        record_event(self.trail, case, row)
+        if audience == "borrower" and event not in self.untold:
+            remedy = self._remedy_card(case) if event == "remedied" else None
+            CaseNotices(self.session, self.clock).event(self.policy(case), self.view(case), event_view(row), remedy=remedy)
+
+    def _remedy_card(self, case: CaseRow) -> dict[str, Any] | None:
+        """Of the remedy that was just given: it is saved before its event."""
+        row = next((row for row in self.repository.remedies(case.id) if row.receipt_no), None)
+        return None if row is None else remedy_card(case.case_no, row.status, row.amount, row.receipt_no)
+
+    def _list_as(self, case: CaseRow) -> None:
+        """Writes down for lists what the thread says now."""
+        thread = self.thread(case)
+        case.status = status_of(item.type for item in thread)
+        case.decide_by = case_dates(self.policy(case), cast(CaseKind, case.kind), thread).decide_by
+
+    def barred(self, case: CaseRow) -> frozenset[str]:
+        """Who may not decide the case any more, because an appeal is against their decision."""
+        return barred_by_appeal(self.thread(case))
+
+    def require_other(self, case: CaseRow, person: str) -> None:
+        """Raises ``SamePerson`` when ``person`` decided what was appealed against."""
+        if person in self.barred(case):
+            raise SamePerson("an appeal is decided by somebody else")
 
     def earlier(self, key: str, fingerprint: str) -> tuple[CaseRow, EventType] | None:
         """The case and event that this command made before. Raises ``KeyReused`` when the key belonged to another command."""

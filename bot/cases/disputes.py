@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time
 
+from bot.audit.service import Subject as Seen
 from bot.cases.book import CaseBook, Intake, Subject
 from bot.cases.errors import NoDoubleDebit, NothingOverdue
 from bot.cases.evidence import Evidence, EvidencePolicy, examine
-from bot.cases.evidence.loader import load_facts
+from bot.cases.evidence.loader import facts_of
+from bot.cases.evidence.sheet import EvidenceSheet, evidence_sheet
 from bot.cases.models import CaseRow
 from bot.cases.remedies import Claim, RemedyService
 from bot.cases.views import DisputeOutcome, RemedyView, WrongChargeOutcome
+from bot.core.clock import SHANGHAI
 from bot.core.money import Fen
 from bot.loans.port import DoubleDebit, LoanBackend
 
@@ -22,6 +25,10 @@ class OpenedDispute:
 
     case: CaseRow
     repeated: bool
+
+
+def _subject_name(contract_no: str, instalment: int) -> str:
+    return f"dispute:{contract_no}:{instalment}"
 
 
 class Disputes:
@@ -35,16 +42,34 @@ class Disputes:
     # --- overdue penalty
 
     def evidence(self, customer_id: str, contract_no: str, instalment: int, as_of: date | None = None) -> Evidence:
+        """By the numbers of the open case about it, or of today when there is none."""
         today = self.book.clock.today()
-        grace = self.book.policies.on(today).evidence.notice_grace_days
-        return examine(load_facts(self.loans, customer_id, contract_no, instalment, as_of or today), EvidencePolicy(grace))
+        cases = self.book.repository.about(contract_no, instalment)
+        case = next((item for item in cases if item.open_subject == _subject_name(contract_no, instalment)), None)
+        version = self.book.policy(case) if case else self.book.policies.on(today)
+        policy = EvidencePolicy(version.evidence.notice_grace_days, version.valid_from)
+        found = examine(facts_of(self.loans, customer_id, contract_no, instalment, as_of or today), policy)
+        self.book.trail.record_finding(
+            "evidence.examined",
+            Seen(contract_no=contract_no, customer_id=customer_id),
+            details={"instalment": instalment, "outcome": found.kind, "days": len(found.days)},
+            about=("instalment",),
+            since=datetime.combine(today, time.min, SHANGHAI),  # a new day brings new records to look at
+        )
+        return found
+
+    def sheet(self, customer_id: str, contract_no: str, instalment: int) -> EvidenceSheet:
+        """The raw records of today beside the rules that used them, for an agent."""
+        evidence = self.evidence(customer_id, contract_no, instalment)
+        flags = self.loans.overdue_flags(customer_id, contract_no, instalment)
+        return evidence_sheet(evidence, self.loans.holds(contract_no, instalment), flags)
 
     def open_dispute(self, intake: Intake, customer_id: str, contract_no: str, instalment: int) -> DisputeOutcome:
         """Evidence, case, hold and remedy in one; see ``CaseService.open_dispute``."""
         evidence = self.evidence(customer_id, contract_no, instalment)
         if not evidence.days:
             raise NothingOverdue("no overdue day in this instalment", contract_no=contract_no, instalment=instalment)
-        subject = Subject(f"dispute:{contract_no}:{instalment}", contract_no, instalment, evidence.penalty)
+        subject = Subject(_subject_name(contract_no, instalment), contract_no, instalment, evidence.penalty)
         made_good = self._made_good(customer_id, subject, evidence)
         if made_good is not None:
             return DisputeOutcome(
@@ -63,7 +88,7 @@ class Disputes:
             or self.book.repository.by_subject(subject.name)
         ):
             return None
-        earlier = self.book.repository.about(subject.contract_no, subject.instalment)
+        earlier = self.book.repository.about(evidence.contract_no, evidence.instalment)
         return next((case for case in earlier if self._gave_penalty(case)), None)
 
     def _gave_penalty(self, case: CaseRow) -> bool:

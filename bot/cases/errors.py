@@ -1,9 +1,10 @@
 """Errors of cases; the codes are stable.
 
-NotFound (404)       CaseNotFound, RemedyNotFound
+NotFound (404)       CaseNotFound, RemedyNotFound, AlertNotFound
 InvalidInput (400)   StoryMissing, CallbackMissing, InvalidPhone, DecisionIncomplete, ExtensionNotOffered, InvalidRemedyAmount
-Forbidden (403)      SamePerson, NotSupervisor
-Conflict (409)       CaseOver, StepNotAllowed, NothingOverdue, NoDoubleDebit, NotProposed, RemedyOpen, DeadlinePassed, KeyReused
+Forbidden (403)      SamePerson, NotSupervisor, DailyRemedyLimit
+Conflict (409)       CaseOver, StepNotAllowed, NothingOverdue, NoDoubleDebit, NotProposed, RemedyOpen, DeadlinePassed, KeyReused,
+                     NothingDecided, AppealTooLate, WrongKind, CustomerKnown, NoInstalment
 CareError (500)      PolicyMissing
 """
 
@@ -20,6 +21,10 @@ class CaseNotFound(NotFound):
 
 class RemedyNotFound(NotFound):
     code = "remedy_not_found"
+
+
+class AlertNotFound(NotFound):
+    code = "alert_not_found"
 
 
 class StoryMissing(InvalidInput):
@@ -62,6 +67,16 @@ class SamePerson(Forbidden):
 
 class NotSupervisor(Forbidden):
     code = "not_supervisor"
+
+
+class DailyRemedyLimit(Forbidden):
+    """The customer's remedies of today would exceed what this person may approve.
+
+    ``details``: ``limit`` and ``given`` in 分; ``needs``: ``admin`` when an admin may approve it,
+    ``another_day`` when nobody may today.
+    """
+
+    code = "daily_remedy_limit"
 
 
 class CaseOver(Conflict):
@@ -108,6 +123,36 @@ class KeyReused(Conflict):
     """The idempotency key was used before with other parameters."""
 
     code = "idempotency_key_reused"
+
+
+class NothingDecided(Conflict):
+    """There is no decision that one could appeal against; ``details.status``."""
+
+    code = "nothing_decided"
+
+
+class AppealTooLate(Conflict):
+    """The review period is over; ``details.until`` was its last day."""
+
+    code = "appeal_too_late"
+
+
+class WrongKind(Conflict):
+    """The step belongs to another kind of case; ``details.kind``."""
+
+    code = "wrong_case_kind"
+
+
+class CustomerKnown(Conflict):
+    """The case has its customer already."""
+
+    code = "case_has_customer"
+
+
+class NoInstalment(Conflict):
+    """Nobody has said yet which instalment was reported wrongly."""
+
+    code = "instalment_missing"
 
 
 class PolicyMissing(CareError):

@@ -13,7 +13,16 @@ from typing import cast
 from sqlalchemy.orm import Session
 
 from bot.cases.book import CaseBook
-from bot.cases.errors import InvalidRemedyAmount, NotProposed, NotSupervisor, RemedyNotFound, RemedyOpen, SamePerson
+from bot.cases.credit import CreditCorrections
+from bot.cases.errors import (
+    DailyRemedyLimit,
+    InvalidRemedyAmount,
+    NotProposed,
+    NotSupervisor,
+    RemedyNotFound,
+    RemedyOpen,
+    SamePerson,
+)
 from bot.cases.models import CaseRow, RemedyRow
 from bot.cases.policy import CasePolicies
 from bot.cases.thread import BOT, Actor
@@ -49,21 +58,18 @@ class RemedyService:
         self.book = book or CaseBook(session, clock, policies)
         self.loans = loans
         self._repository = self.book.repository
+        self._credit = CreditCorrections(self.book, loans)
 
     # --- reading
 
     def of_case(self, case_no: str) -> list[RemedyView]:
         """Newest first. Raises ``CaseNotFound``."""
         case = self.book.row(case_no)
-        return [self._view(row, case) for row in self._repository.remedies(case.id)]
+        return [self.view(row, case) for row in self._repository.remedies(case.id)]
 
     def latest(self, case: CaseRow) -> RemedyView | None:
         rows = self._repository.remedies(case.id)
-        return self._view(rows[0], case) if rows else None
-
-    def pending(self) -> list[RemedyView]:
-        """Waiting for an agent to put them forward, or for a supervisor, oldest first."""
-        return [self._view(row, self._repository.by_id(row.case_id)) for row in self._repository.proposed()]
+        return self.view(rows[0], case) if rows else None
 
     # --- the bot
 
@@ -78,18 +84,36 @@ class RemedyService:
             self.book.record(
                 case, "remedied", BOT, data={"amount": row.amount, "receipts": [item.receipt_no for item in receipts]}
             )
+            self._credit.after_dispute(case)
         else:
             self._save(row)
             self.book.record(case, "proposed", BOT, data={"amount": row.amount, "automatic": True})
-        return self._view(row, case)
+        return self.view(row, case)
 
     def _within_limits(self, case: CaseRow, amount: Fen) -> bool:
         limits = self.book.policy(case).remedies
         if case.customer_id is None or amount > limits.grant_at_once_limit:
             return False
-        start = datetime.combine(self.book.clock.today(), time.min, tzinfo=SHANGHAI)
-        granted = self._repository.granted_between(case.customer_id, start, start + timedelta(days=1))
+        granted = self._repository.granted_between(case.customer_id, *self._today())
         return granted + amount <= limits.grant_at_once_daily_limit
+
+    def _check_daily_limit(self, case: CaseRow, amount: Fen, *, as_admin: bool) -> None:
+        """Raises ``DailyRemedyLimit``: also people give one customer only so much on one day."""
+        limits = self.book.policy(case).remedies
+        limit = limits.admin_daily_limit if as_admin else limits.supervisor_daily_limit
+        given = self._repository.given_between(cast(str, case.customer_id), *self._today())
+        if given + amount > limit:
+            needs = "another_day" if as_admin or given + amount > limits.admin_daily_limit else "admin"
+            raise DailyRemedyLimit("more than may be given on one day", limit=limit, given=given, needs=needs)
+
+    def _today(self) -> tuple[datetime, datetime]:
+        start = datetime.combine(self.book.clock.today(), time.min, tzinfo=SHANGHAI)
+        return start, start + timedelta(days=1)
+
+    def _reopened_since_remedy(self, case: CaseRow) -> bool:
+        """Whether the case was taken up again after its last remedy: then another one may follow."""
+        numbers = {event.type: event.number for event in self.book.thread(case)}
+        return numbers.get("reopened", 0) > numbers.get("remedied", 0)
 
     # --- people
 
@@ -102,7 +126,7 @@ class RemedyService:
         rows = self._repository.remedies(case.id)
         draft = next((row for row in rows if row.status == "proposed"), None)
         if draft is None:
-            if rows and rows[0].status in ("granted", "approved"):
+            if rows and rows[0].status in ("granted", "approved") and not self._reopened_since_remedy(case):
                 raise RemedyOpen("the case has its remedy", status=rows[0].status)
             self.book.require(case, "proposed")
             draft = self._new(case, Claim("penalty", self._checked(case, amount), reason, at_once=False), agent)
@@ -116,35 +140,49 @@ class RemedyService:
         self._save(draft)
         data = {"remedy_no": draft.id, "amount": draft.amount}
         self.book.record(case, "proposed", agent, audience="internal", text=reason, data=data)
-        return self._view(draft, case)
+        return self.view(draft, case)
 
-    def approve(self, remedy_no: int, supervisor: Actor) -> RemedyView:
+    def approve(self, remedy_no: int, supervisor: Actor, *, as_admin: bool = False) -> RemedyView:
         """A supervisor who did not propose it approves, and it is posted. A repetition by the same person changes nothing.
 
-        Raises ``RemedyNotFound``, ``NotSupervisor``, ``SamePerson``, ``NotProposed``, ``InvalidRemedyAmount`` (paid meanwhile).
+        ``as_admin``: the person may approve up to the higher daily limit. Raises ``RemedyNotFound``, ``NotSupervisor``,
+        ``SamePerson`` (proposed it, or decided what was appealed against), ``NotProposed``, ``DailyRemedyLimit``,
+        ``InvalidRemedyAmount`` (paid meanwhile).
         """
         row, case = self._locked(remedy_no, supervisor)
         if row.status == "approved" and row.decided_by == supervisor.identifier:
-            return self._view(row, case)
+            return self.view(row, case)
         if row.status != "proposed" or row.proposed_by is None:
             raise NotProposed("no agent has put this remedy forward, or it is decided", status=row.status)
         if row.proposed_by == supervisor.identifier:
             raise SamePerson("who proposed a remedy may not approve it")
+        self.book.require_other(case, supervisor.identifier)
         self.book.require(case, "approved")
+        self._check_daily_limit(case, row.amount, as_admin=as_admin)
         receipts = self._post(case, row)
         row.status, row.decided_by, row.decided_at = "approved", supervisor.identifier, self.book.clock.now()
         self._save(row)
         self.book.record(case, "approved", supervisor, data={"remedy_no": row.id, "amount": row.amount})
         self.book.record(case, "remedied", BOT, data={"amount": row.amount, "receipts": [item.receipt_no for item in receipts]})
-        return self._view(row, case)
+        self._credit.after_dispute(case)
+        return self.view(row, case)
 
-    def reject(self, remedy_no: int, supervisor: Actor, *, reason: str) -> RemedyView:
-        """The proposal is refused; the case goes on. Raises ``RemedyNotFound``, ``NotSupervisor``, ``NotProposed``."""
+    def reject(self, remedy_no: int, supervisor: Actor, *, reason: str, told: str = "") -> RemedyView:
+        """The proposal is refused; the case goes on. ``reason`` stays inside, ``told`` is the reason in words for the borrower.
+
+        A borrower who knew of the proposal hears of its end in any case; without ``told`` that the reasons come with the
+        decision. Raises as ``approve``, but for limits and amounts.
+        """
         row, case = self._locked(remedy_no, supervisor)
         if row.status != "proposed":
             raise NotProposed("the remedy is decided", status=row.status)
+        self.book.require_other(case, supervisor.identifier)
         self._refuse(case, row, supervisor, reason)
-        return self._view(row, case)
+        knew = any(event.type == "proposed" and event.audience == "borrower" for event in self.book.thread(case))
+        if knew or told.strip():
+            notice = "rejected" if told.strip() else "rejected_reasons_later"
+            self.book.record(case, "note", supervisor, text=told.strip() or None, data={"notice": notice, "amount": row.amount})
+        return self.view(row, case)
 
     def drop_proposals(self, case: CaseRow, actor: Actor, reason: str) -> None:
         """Ends what is still proposed, because the case is withdrawn."""
@@ -245,6 +283,9 @@ class RemedyService:
         found = self._repository.remedy(remedy_no)
         if found is None:
             raise RemedyNotFound("no such remedy")
+        customer_id = self._repository.by_id(found.case_id).customer_id
+        if customer_id is not None:
+            self._repository.lock_of_customer(customer_id)  # the daily limit counts all of the customer's cases
         case = self._repository.by_id(found.case_id, lock=True)  # always the case first: two orders of locks could deadlock
         return self._repository.remedy(remedy_no, lock=True) or found, case
 
@@ -263,7 +304,7 @@ class RemedyService:
         return next(item for item in contract.instalments if item.number == number)
 
     @staticmethod
-    def _view(row: RemedyRow, case: CaseRow) -> RemedyView:
+    def view(row: RemedyRow, case: CaseRow) -> RemedyView:
         return RemedyView(
             remedy_no=row.id,
             case_no=case.case_no,

@@ -6,18 +6,21 @@ idempotency ``key``: a repetition returns what the first call came to and adds n
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import date
 
 from sqlalchemy.orm import Session
 
-from bot.cases.book import CaseBook, Intake, told
+from bot.cases.appeals import Appeals
+from bot.cases.book import CaseBook, Intake, stored_story, told
 from bot.cases.disputes import Disputes
 from bot.cases.evidence import Evidence
+from bot.cases.evidence.sheet import EvidenceSheet
 from bot.cases.models import CaseRow
 from bot.cases.policy import CasePolicies
 from bot.cases.remedies import RemedyService
 from bot.cases.repeats import relation
-from bot.cases.thread import CLOCK_STOPS, Actor
+from bot.cases.thread import CLOCK_STOPS, EVENT_TYPES, Actor
 from bot.cases.views import CaseView, DisputeOutcome, EventView, OpenedCase, RemedyView, WayOnView, WrongChargeOutcome
 from bot.core.clock import Clock
 from bot.identity.contacts.service import ContactService
@@ -36,13 +39,26 @@ __all__ = [
 
 
 class CaseService:
-    """Cases as the borrower sees and changes them. The desk's side is in ``handling.py`` and ``remedies.py``."""
+    """Cases as the borrower sees and changes them. The desk's side is in ``handling.py`` and ``remedies.py``.
 
-    def __init__(self, session: Session, clock: Clock, loans: LoanBackend, policies: CasePolicies | None = None) -> None:
-        self.book = CaseBook(session, clock, policies)
+    ``untold``: by default everything, for the borrower reads it in the answer of this turn. Who acts for a borrower that is not
+    there (an agent who takes down a call) passes ``()``, and they are told.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        clock: Clock,
+        loans: LoanBackend,
+        policies: CasePolicies | None = None,
+        *,
+        untold: Collection[str] = EVENT_TYPES,
+    ) -> None:
+        self.book = CaseBook(session, clock, policies, untold=untold)
         self.loans = loans
         self._remedies = RemedyService(session, clock, loans, book=self.book)
         self._disputes = Disputes(self.book, loans, self._remedies)
+        self._appeals = Appeals(self.book, self._disputes)
 
     # --- opening
 
@@ -135,6 +151,10 @@ class CaseService:
         """The examination without a case. Raises ``ContractNotFound``, ``InstalmentNotFound``."""
         return self._disputes.evidence(customer_id, contract_no, instalment, as_of)
 
+    def evidence_sheet(self, customer_id: str, contract_no: str, instalment: int) -> EvidenceSheet:
+        """The same for an agent: the raw records, each with the rules that used it. Raises as ``evidence``."""
+        return self._disputes.sheet(customer_id, contract_no, instalment)
+
     def cases_of(self, customer_id: str) -> list[CaseView]:
         """All cases of the customer, newest first."""
         return self.book.views(self.book.repository.of_customer(customer_id))
@@ -187,6 +207,25 @@ class CaseService:
         case.open_subject = None
         return self.book.view(case)
 
+    def appeal(self, *, customer_id: str, case_no: str, conversation_id: str, channel: str, text: str, key: str) -> CaseView:
+        """The borrower does not accept the decision: somebody else decides anew, and the clock starts again.
+
+        Raises ``CaseNotFound``, ``NothingDecided``, ``AppealTooLate``, ``StoryMissing``, ``KeyReused``.
+        """
+        case = self.book.own(customer_id, case_no, lock=True)
+        intake = Intake(self.book.view(case).kind, customer_id, conversation_id, channel, text, None, key)
+        fingerprint = intake.fingerprint(appeal=case_no)
+        if self.book.earlier(key, fingerprint) is None:
+            self._appeals.require(case)
+            data = {"fingerprint": fingerprint}
+            self._appeals.reopen(case, intake.actor, stored_story(text), appeal=True, data=data, key=key)
+        return self.book.view(case)
+
+    def appeal_until(self, customer_id: str, case_no: str) -> date | None:
+        """The last day of an appeal; ``None`` when no decision stands or the day is past. Raises ``CaseNotFound``."""
+        until = self._appeals.until(self.book.own(customer_id, case_no))
+        return until if until is not None and until >= self.book.clock.today() else None
+
     # --- inside
 
     def _take_in(self, intake: Intake) -> OpenedCase:
@@ -203,7 +242,9 @@ class CaseService:
     def _join_open(self, intake: Intake, fingerprint: str) -> CaseRow | None:
         """Adds the story to the open case of the same kind that it belongs to, if there is one.
 
-        Words without content belong to the matter that this conversation is about, and to no other.
+        Words without content belong to the matter that this conversation is about, and to no other. Two tellings about the same
+        kind of trouble (their leading issue) are one matter while the case is undecided, however different their words: a second
+        harassing call by collection is a new fact of the first complaint (decided; product §4 merges repeats).
         """
         continued: CaseRow | None = None
         for case in self._open_cases(intake):
@@ -213,6 +254,8 @@ class CaseService:
             if related == "repeat" or (related == "nothing" and same_talk):
                 self.book.join(case, intake, fingerprint, "merged")
                 return case
+            if related == "other" and _leads_with(intake.issues, thread):
+                related = "new_facts"
             if related == "new_facts" and continued is None:
                 continued = case
         if continued is not None:
@@ -239,3 +282,8 @@ class CaseService:
         self.book.join(case, intake, fingerprint, "fact_added", restarts_clock=True)
         if decided:
             self.book.record(case, "reopened", intake.actor)
+
+
+def _leads_with(issues: tuple[str, ...], thread: Sequence[EventView]) -> bool:
+    """Whether the case was opened about the same leading issue."""
+    return bool(issues) and list(issues[:1]) == list(thread[0].data.get("issues", ())[:1])

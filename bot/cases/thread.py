@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from bot.cases.errors import CaseOver, StepNotAllowed
 
@@ -99,6 +99,8 @@ class Actor:
 
 
 BOT = Actor("bot", "bot")
+SYSTEM = Actor("system", "worker")
+"""The clock itself: alerts, escalations, updates (bot/cases/worker.py)."""
 
 
 def status_of(types: Iterable[str]) -> CaseStatus:
@@ -110,9 +112,41 @@ def status_of(types: Iterable[str]) -> CaseStatus:
     return status
 
 
+class PastEvent(Protocol):
+    """What an appeal reads of an event."""
+
+    @property
+    def type(self) -> EventType: ...
+
+    @property
+    def actor_kind(self) -> ActorKind: ...
+
+    @property
+    def actor_id(self) -> str: ...
+
+    @property
+    def data(self) -> dict[str, Any]: ...
+
+
+def barred_by_appeal(thread: Sequence[PastEvent]) -> frozenset[str]:
+    """The people who decided what was appealed against: somebody else decides now (product §3, §4)."""
+    appeals = [number for number, event in enumerate(thread) if event.type == "reopened" and event.data.get("appeal")]
+    decided = thread[: appeals[-1]] if appeals else []
+    return frozenset(
+        event.actor_id
+        for event in decided
+        if event.type in ("decided", "approved", "rejected") and event.actor_kind in ("agent", "supervisor")
+    )
+
+
+def admits(status: CaseStatus, event: EventType) -> bool:
+    """Whether ``event`` may follow ``status``."""
+    return event in _ANY_TIME or status in _ALLOWED_FROM.get(event, frozenset())
+
+
 def require_step(status: CaseStatus, event: EventType) -> None:
     """Raises ``CaseOver`` or ``StepNotAllowed`` when ``event`` cannot follow ``status``."""
-    if event in _ANY_TIME or status in _ALLOWED_FROM.get(event, frozenset()):
+    if admits(status, event):
         return
     if status in OVER:
         raise CaseOver(f"the case is {status}", status=status)

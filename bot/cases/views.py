@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
@@ -9,7 +10,7 @@ from typing import Any, Literal
 from bot.cases.evidence import Evidence
 from bot.cases.thread import ActorKind, Audience, CaseKind, CaseStatus, EventType
 from bot.core.money import Fen
-from bot.loans.port import DoubleDebit
+from bot.loans.port import DoubleDebit, Payment
 
 RemedyStatus = Literal["granted", "proposed", "approved", "rejected"]
 RemedyKind = Literal["penalty", "double_debit"]
@@ -38,6 +39,7 @@ class CaseView:
     runs_from: date
     extended_to_days: int | None
     issues: tuple[str, ...]
+    channel: str
 
     def card(self) -> dict[str, Any]:
         """The ``case`` card."""
@@ -92,13 +94,12 @@ class RemedyView:
 
     def card(self) -> dict[str, Any]:
         """The ``remedy`` card."""
-        return {
-            "type": "remedy",
-            "case_no": self.case_no,
-            "status": self.status,
-            "amount": self.amount,
-            "receipt_no": self.receipt_no,
-        }
+        return remedy_card(self.case_no, self.status, self.amount, self.receipt_no)
+
+
+def remedy_card(case_no: str, status: str, amount: Fen, receipt_no: str | None) -> dict[str, Any]:
+    """The ``remedy`` card."""
+    return {"type": "remedy", "case_no": case_no, "status": status, "amount": amount, "receipt_no": receipt_no}
 
 
 @dataclass(frozen=True)
@@ -137,3 +138,20 @@ class WayOnView:
     way: Literal["review", "mediation", "hotline"]
     until: date | None
     number: str | None
+
+
+def payment_status_card(payments: Iterable[Payment]) -> dict[str, Any]:
+    """The ``payment_status`` card."""
+    return {
+        "type": "payment_status",
+        "payments": [
+            {
+                "payment_no": payment.payment_no,
+                "amount": payment.amount,
+                "status": payment.status,
+                "created_at": payment.created_at.isoformat(),
+                "advice": payment.advice,
+            }
+            for payment in payments
+        ],
+    }

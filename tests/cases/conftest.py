@@ -78,6 +78,7 @@ class Desk:
         phone: str | None = None,
         key: str | None = None,
         conversation: str | None = None,
+        issues: tuple[str, ...] = (),
     ) -> OpenedCase:
         return self.cases.open_complaint(
             customer_id=customer_id,
@@ -85,6 +86,7 @@ class Desk:
             channel="rest",
             story=story,
             callback_phone=phone,
+            issues=issues,
             key=key or self.key(),
         )
 

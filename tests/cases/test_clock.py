@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bot.cases.clock import CaseDates, alert_on, case_dates
+from bot.cases.clock import CaseDates, alert_on, case_dates, update_due
 from bot.cases.errors import PolicyMissing
 from bot.cases.policy import CasePolicies, default_policies
 from bot.cases.thread import CaseKind
@@ -91,6 +91,27 @@ def test_the_next_update_follows_the_last_word_to_the_borrower_and_never_passes_
     assert dates(received, late).next_update_by == date(2026, 8, 16)
 
 
+def test_once_the_borrower_was_told_that_we_are_late_updates_go_on_every_three_days() -> None:
+    late = dates(date(2026, 8, 1), event("note", date(2026, 8, 17), by="system"))
+    assert (late.decide_by, late.next_update_by) == (date(2026, 8, 16), date(2026, 8, 20))
+
+
+@pytest.mark.parametrize(("day", "due"), [(1, False), (3, False), (4, True), (20, True)])
+def test_an_update_is_due_when_nothing_was_said_for_three_days(day: int, due: bool) -> None:
+    received = date(2026, 8, 1)
+    assert update_due(POLICY, dates(received), received.replace(day=day)) is due
+    ended = dates(received, event("withdrawn", received))
+    assert not update_due(POLICY, ended, received.replace(day=day))
+
+
+@pytest.mark.parametrize(
+    ("hour", "day", "at"), [(0, 22, "08:00"), (7, 22, "08:00"), (8, 22, "08:00"), (21, 22, "21:00"), (22, 23, "08:00")]
+)
+def test_what_the_worker_says_by_itself_waits_for_the_morning(hour: int, day: int, at: str) -> None:
+    moment = POLICY.daytime.next(FixedClock().moment.replace(hour=hour, minute=0))
+    assert (moment.day, f"{moment:%H:%M}") == (day, at)
+
+
 @pytest.mark.parametrize("end", ["decided", "closed", "withdrawn"])
 def test_nothing_is_pending_once_the_clock_has_stopped(end: str) -> None:
     ended = dates(date(2026, 8, 1), event(end, date(2026, 8, 3), by="agent"))
@@ -138,6 +159,18 @@ def test_a_case_keeps_the_rules_of_the_day_it_was_received() -> None:
         [version("2026-01-01", 30)],  # an extension to 30 days would then cut the clock
         [version("2026-01-01", 0)],
         [{**version("2026-01-01", 15), "surprise": 1}],
+        [
+            {
+                **version("2026-01-01", 15),
+                "queue_near_deadline": [{"within_days": 1, "priority": 5}, {"within_days": 3, "priority": 3}],
+            }
+        ],
+        [
+            {
+                **version("2026-01-01", 15),
+                "queue_near_deadline": [{"within_days": 3, "priority": 5}, {"within_days": 1, "priority": 3}],
+            }
+        ],
     ],
 )
 def test_a_configuration_that_makes_no_sense_is_refused(versions: list[dict[str, Any]]) -> None:

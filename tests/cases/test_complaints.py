@@ -100,6 +100,16 @@ def test_another_matter_is_another_case(desk: Desk) -> None:
     assert [case.case_no for case in desk.cases.cases_of("C1002")] == [second.case.case_no, first.case.case_no]
 
 
+def test_other_words_about_the_same_kind_of_trouble_are_new_facts_of_the_open_case(desk: Desk) -> None:
+    first = desk.complain(STORY, issues=("complain_collection",))
+    desk.clock.advance(days=2)
+    second = desk.complain("又有人冲到单位门口拉横幅", issues=("complain_collection", "request_extension"))
+    assert (second.merged, second.case.case_no) == (True, first.case.case_no)
+    assert second.case.decide_by == date(2026, 9, 8)  # the clock runs again from the new facts
+    third = desk.complain(OTHER, issues=("request_settlement_certificate",))
+    assert third.case.case_no != first.case.case_no
+
+
 def test_the_same_story_of_another_customer_is_another_case(desk: Desk) -> None:
     assert desk.complain(STORY, "C1").case.case_no != desk.complain(STORY, "C2").case.case_no
     assert len(desk.cases.cases_of("C1")) == 1

@@ -246,13 +246,14 @@ def test_cards_have_the_shape_of_the_contract(desk: Desk) -> None:
     }
     assert [entry["kind"] for entry in card["timeline"]] == [
         "due", "mandate", "notice", "incident",
-        "debit_attempt", "debit_attempt", "debit_attempt", "payment", "payment", "payment",
+        "debit_attempt", "debit_attempt", "debit_attempt", "payment", "app_error", "payment", "app_error", "payment",
     ]  # fmt: skip
     assert card["timeline"][4] == {
         "at": "2026-08-10T09:00:00+08:00",
         "kind": "debit_attempt",
         "text": "8月10日09:00自动扣款失败，我们这边的原因：系统超时",
     }
+    assert card["timeline"][8]["text"] == "8月13日20:15您在App里还款时页面提示出错：系统超时（只作记录，不单独决定是谁的原因）"
 
 
 def test_the_case_keeps_what_was_known_when_it_was_opened(desk: Desk) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Literal, TypeVar
+from dataclasses import fields, is_dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any, Literal, TypeVar
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,8 +21,9 @@ from bot.cases.evidence.facts import (
     OverdueDay,
     PaymentFact,
     Side,
+    day_of,
 )
-from bot.cases.evidence.split import split_penalty
+from bot.cases.evidence.split import split_penalty, waive_or_refund
 from tests.cases.builders import OWED, at, day, facts
 
 Item = TypeVar("Item")
@@ -133,6 +134,15 @@ def test_system_and_borrower_make_up_the_penalty(history: Facts) -> None:
 
 
 @USUAL
+@given(histories())
+def test_each_day_alone_has_the_cause_that_it_has_among_the_others(history: Facts) -> None:
+    """The rules are asked once for days alike; asked for one day only, they must say the same."""
+    together = examine(history).days
+    alone = [examine(replace(history, days=(each,))).days[0] for each in history.days]
+    assert list(together) == alone
+
+
+@USUAL
 @given(histories(), st.randoms(use_true_random=False))
 def test_the_order_of_the_records_does_not_matter(history: Facts, rng: random.Random) -> None:
     def shuffled(items: tuple[Item, ...]) -> tuple[Item, ...]:
@@ -180,6 +190,137 @@ def test_adding_a_system_failure_never_lowers_the_systems_share(
     before, now = examine(history), examine(more)
     assert now.system_caused >= before.system_caused
     assert system_days(now) >= system_days(before)
+
+
+@st.composite
+def borrower_failures(draw: st.DrawFn) -> AttemptFact | PaymentFact:
+    """Something that failed on the borrower's side at once. An own repayment that hangs first is our failure until it is over."""
+    if draw(st.booleans()):
+        return AttemptFact(draw(moments(0)), "INSUFFICIENT_FUNDS", "borrower", OWED)
+    created = draw(moments())
+    resolved = created.replace(hour=23, minute=59)
+    return PaymentFact(
+        created,
+        draw(st.integers(1, OWED * 2)),
+        "failed",
+        "own",
+        resolved,
+        draw(after(resolved)),
+        "borrower",
+        "INSUFFICIENT_FUNDS",
+    )
+
+
+@settings(max_examples=120, deadline=None)
+@given(histories(), borrower_failures())
+def test_adding_a_failure_of_the_borrower_never_raises_the_systems_share(
+    history: Facts, failure: AttemptFact | PaymentFact
+) -> None:
+    if isinstance(failure, AttemptFact):
+        more = replace(history, attempts=(*history.attempts, failure))
+    else:
+        more = replace(history, payments=(*history.payments, failure))
+    before, now = examine(history), examine(more)
+    assert now.system_caused <= before.system_caused
+    assert system_days(now) <= system_days(before)
+
+
+def moved(item: Any, by: timedelta) -> Any:
+    """``item`` with every date and moment in it moved."""
+    changed = {field.name: getattr(item, field.name) for field in fields(item)}
+    for name, value in changed.items():
+        if isinstance(value, date):  # a datetime is one too
+            changed[name] = value + by
+        elif isinstance(value, tuple):
+            changed[name] = tuple(moved(each, by) if is_dataclass(each) else each for each in value)
+    return replace(item, **changed)
+
+
+@USUAL
+@given(histories(), st.integers(-800, 800))
+def test_the_calendar_does_not_matter(history: Facts, days: int) -> None:
+    by = timedelta(days=days)
+    here, there = examine(history), examine(moved(history, by))
+    assert [(item.date + by, item.cause, [r.code for r in item.reasons]) for item in here.days] == [
+        (item.date, item.cause, [r.code for r in item.reasons]) for item in there.days
+    ]
+    assert (here.system_caused, here.borrower_caused) == (there.system_caused, there.borrower_caused)
+
+
+def until(history: Facts, as_of: date) -> Facts:
+    """The same records, asked on an earlier day."""
+    return replace(history, as_of=as_of, days=tuple(item for item in history.days if item.date <= as_of))
+
+
+def known_by(history: Facts, as_of: date) -> Facts:
+    """What the records said at the end of ``as_of``: nothing that came later. Incidents are taken as confirmed from the start."""
+
+    def began(moment: datetime | None) -> bool:
+        return moment is not None and day_of(moment) <= as_of
+
+    def payment(item: PaymentFact) -> PaymentFact:
+        if began(item.resolved_at) or item.resolved_at is None:
+            return replace(item, informed_at=item.informed_at if began(item.informed_at) else None)
+        return replace(item, status="processing", resolved_at=None, informed_at=None, side="none", code=None, credited=0)
+
+    def notice(item: NoticeFact) -> NoticeFact:
+        if item.delivered_at is None or began(item.delivered_at):
+            return item
+        return replace(item, delivery="pending", delivered_at=None)
+
+    return replace(
+        until(history, as_of),
+        mandates=tuple(
+            replace(item, revoked_at=item.revoked_at if began(item.revoked_at) else None)
+            for item in history.mandates
+            if began(item.signed_at)
+        ),
+        attempts=tuple(item for item in history.attempts if began(item.at)),
+        incidents=tuple(
+            replace(item, ends_at=item.ends_at if began(item.ends_at) else None)
+            for item in history.incidents
+            if began(item.starts_at)
+        ),
+        payments=tuple(payment(item) for item in history.payments if began(item.created_at)),
+        notices=tuple(notice(item) for item in history.notices if began(item.sent_at)),
+    )
+
+
+@settings(max_examples=120, deadline=None)
+@given(histories(), st.integers(0, LAST))
+def test_asking_later_never_changes_the_cause_of_an_earlier_day(history: Facts, asked: int) -> None:
+    early = examine(until(history, day(asked)))
+    assert early.days == examine(history).days[: len(early.days)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(histories(), st.integers(1, LAST))
+def test_what_happens_later_never_changes_the_cause_of_an_earlier_day(history: Facts, asked: int) -> None:
+    """Only a record about the past can: an incident that is confirmed, or a result that is corrected, afterwards."""
+    early = examine(known_by(history, day(asked)))
+    assert [item.cause for item in early.days] == [item.cause for item in examine(history).days[: len(early.days)]]
+
+
+@USUAL
+@given(histories())
+def test_stretches_are_all_days_in_order_and_as_long_as_they_can_be(history: Facts) -> None:
+    evidence = examine(history)
+    stretches = evidence.stretches()
+    told = [stretch.first + timedelta(days=n) for stretch in stretches for n in range(stretch.count)]
+    assert told == [item.date for item in evidence.days]
+    causes = {item.date: (item.cause, item.charged) for item in evidence.days}
+    assert all(causes[stretch.first] == causes[stretch.last] == (stretch.cause, stretch.charged) for stretch in stretches)
+
+
+@USUAL
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6))
+def test_no_more_goes_back_than_is_left_and_nothing_negative(system: int, borrower: int, paid: int, waived: int) -> None:
+    penalty = system + borrower
+    paid, waived = min(paid, penalty), min(waived, penalty - min(paid, penalty))
+    share = waive_or_refund(system, penalty, paid, waived)
+    assert 0 <= share.waive <= penalty - paid - waived
+    assert 0 <= share.refund <= paid
+    assert share.waive + share.refund == max(0, system - waived)
 
 
 @USUAL

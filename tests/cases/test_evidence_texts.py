@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 
 from bot.cases.evidence import examine
@@ -9,7 +11,7 @@ from bot.cases.evidence.facts import Facts
 from bot.core.settings import ROOT
 from bot.core.texts import Texts
 from bot.loans.codes import BORROWER_SIDE, SYSTEM_SIDE
-from tests.cases.builders import at, facts, failed, incident, mandate, notice, ours, settled, theirs
+from tests.cases.builders import at, facts, failed, incident, mandate, notice, ours, paying, settled, theirs
 from tests.cases.test_evidence_properties import histories
 
 TEXTS = Texts.load(ROOT / "data" / "answers")
@@ -55,6 +57,33 @@ def test_the_timeline_tells_what_hung_and_how_it_ended() -> None:
         "8月11日还的¥40.00到8月13日21:00才到账",
         "8月14日20:00还款¥100.00没有成功：系统错误",
     ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories())
+def test_every_history_is_explained_in_short_lines(history: Facts) -> None:
+    evidence = examine(history)
+    lines = evidence.explanation(TEXTS)
+    assert len(lines) == len(evidence.stretches()) <= len(evidence.days)
+    assert not any("{" in line or "evidence_" in line for line in lines)
+
+
+def test_days_with_the_same_cause_and_reason_are_one_line() -> None:
+    happened = facts(6, mandates=(mandate(),), attempts=(ours(), theirs(3)), incidents=(incident(0, 2),))
+    held = replace(happened, days=tuple(replace(day, held=day.date > at(4).date()) for day in happened.days))
+    assert examine(held).explanation(TEXTS) == (
+        "8月11日–8月12日（2天）：我们的原因，到期日自动扣款失败（系统超时），自动扣款发生系统故障",
+        "8月13日–8月14日（2天）：没有查到我们的原因，8月13日再次扣款时卡内余额不足",
+        "8月15日–8月16日（2天）：没有查到我们的原因，8月13日再次扣款时卡内余额不足；这几天不收费用",
+    )
+
+
+def test_another_payment_that_hangs_is_a_line_of_its_own() -> None:
+    told = examine(facts(4, payments=(failed(1, told=2), paying(3)))).explanation(TEXTS)
+    assert told == (
+        "8月11日–8月12日（2天）：我们的原因，您8月11日的还款没有成功（系统错误）",
+        "8月13日–8月14日（2天）：我们的原因，您8月13日的还款卡在处理中",
+    )
 
 
 def test_what_happened_after_the_examined_date_is_not_told() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, timedelta
 
 import pytest
 
+from bot.cases.alerts import CaseAlerts
 from bot.cases.errors import (
+    AlertNotFound,
     CaseOver,
     DeadlinePassed,
     DecisionIncomplete,
@@ -16,6 +18,8 @@ from bot.cases.errors import (
     StepNotAllowed,
 )
 from bot.cases.thread import EVENT_TYPES, CaseStatus, status_of
+from bot.core.clock import SHANGHAI, FixedClock
+from bot.core.database import Database
 from tests.cases.conftest import AGENT, CONTRACTS, SUPERVISOR, SUPERVISOR_2, Desk
 
 STORY = "催收员每天早上六点给我妈妈打电话，还骂人"
@@ -60,6 +64,43 @@ def test_an_approval_after_the_deadline_is_too_late(desk: Desk, case_no: str) ->
     desk.clock.advance(days=16)
     with pytest.raises(DeadlinePassed):
         desk.handling.approve_extension(case_no, SUPERVISOR)
+
+
+@pytest.mark.parametrize(
+    ("received", "last_second", "extended_to"),
+    [
+        (datetime(2026, 12, 20, 0, 0, tzinfo=SHANGHAI), datetime(2027, 1, 4, 23, 59, 59, tzinfo=SHANGHAI), date(2027, 1, 19)),
+        (
+            datetime(2028, 2, 14, 23, 59, 59, tzinfo=SHANGHAI),
+            datetime(2028, 2, 29, 23, 59, 59, tzinfo=SHANGHAI),
+            date(2028, 3, 15),
+        ),
+        # 00:30 in Shanghai is still the day before in UTC: the day of receipt is Shanghai's
+        (datetime(2028, 2, 29, 0, 30, tzinfo=SHANGHAI), datetime(2028, 3, 15, 23, 59, 59, tzinfo=SHANGHAI), date(2028, 3, 30)),
+    ],
+)
+def test_the_last_second_of_the_last_day_in_shanghai_is_in_time_the_next_is_not(
+    seeded: Database, received: datetime, last_second: datetime, extended_to: date
+) -> None:
+    clock = FixedClock(received)
+    with seeded.transaction() as session:
+        case_no = Desk(session, clock).complain(STORY).case.case_no
+    with seeded.transaction() as session:  # read back from the database, which keeps UTC
+        clock.moment = last_second + timedelta(seconds=1)
+        with pytest.raises(DeadlinePassed):
+            Desk(session, clock).handling.request_extension(case_no, AGENT, days=30, reason="要调录音")
+        clock.moment = last_second
+        extended = Desk(session, clock).handling.request_extension(case_no, AGENT, days=30, reason="要调录音")
+        assert extended.decide_by == extended_to
+
+
+def test_new_facts_drop_a_request_for_an_extension_of_the_clock_before(desk: Desk, case_no: str) -> None:
+    desk.handling.request_extension(case_no, SUPERVISOR, days=60, reason="要等外部机构")
+    desk.cases.add_facts(
+        customer_id="C1002", case_no=case_no, conversation_id="v", channel="rest", text="昨天早上6点20分又打了", key="f"
+    )
+    with pytest.raises(StepNotAllowed):
+        desk.handling.approve_extension(case_no, SUPERVISOR_2)
 
 
 @pytest.mark.parametrize("days", [15, 31, 90])
@@ -125,6 +166,40 @@ def test_alerts_list_what_is_near_or_late_most_urgent_first(desk: Desk, case_no:
     assert [(alert.name, alert.case.case_no) for alert in desk.handling.alerts()] == [("overdue", case_no), ("T-3", later)]
     desk.handling.decide(case_no, AGENT, facts="a", reasons="b", remedy="c")
     assert [alert.case.case_no for alert in desk.handling.alerts()] == [later]
+
+
+def test_alerts_that_were_sent_are_acknowledged_by_whoever_is_first(desk: Desk, case_no: str) -> None:
+    alerts = CaseAlerts(desk.handling.book)
+    row = desk.handling.book.row(case_no, lock=True)
+    desk.clock.advance(days=12)
+    assert alerts.raise_due(row) == "T-3"
+    assert alerts.raise_due(row) is None
+    desk.clock.advance(days=2)
+    alerts.raise_due(row)
+    (alert,) = desk.handling.open_alerts("team-complaints")
+    assert (alert.name, alert.case.case_no, alert.acknowledged_by) == ("T-1", case_no, None)
+    assert desk.handling.open_alerts("A2002") == []
+    assert desk.handling.acknowledge_alert(alert.alert_no, AGENT).acknowledged_by == "A2001"
+    assert desk.handling.acknowledge_alert(alert.alert_no, SUPERVISOR).acknowledged_by == "A2001"
+    with pytest.raises(AlertNotFound):
+        desk.handling.acknowledge_alert(alert.alert_no + 100, AGENT)
+
+
+def test_a_late_case_is_for_the_supervisors_and_still_for_who_had_it(desk: Desk, case_no: str) -> None:
+    desk.handling.assign(case_no, SUPERVISOR, "A2002")
+    desk.clock.advance(days=16)
+    assert CaseAlerts(desk.handling.book).raise_due(desk.handling.book.row(case_no, lock=True)) == "overdue"
+    assert [item.name for item in desk.handling.open_alerts("A2002")] == ["overdue"]
+    assert [item.name for item in desk.handling.open_alerts("team-supervisors")] == ["overdue"]
+    moved = next(event for event in desk.handling.thread(case_no) if event.data.get("reason") == "overdue")
+    assert (moved.type, moved.audience, moved.data["from"], moved.data["to"]) == (
+        "assigned",
+        "internal",
+        "A2002",
+        "team-supervisors",
+    )
+    desk.handling.decide(case_no, AGENT, facts="a", reasons="b", remedy="c")
+    assert desk.handling.open_alerts() == []
 
 
 def test_closing_a_dispute_ends_the_hold_and_reopening_brings_it_back(desk: Desk) -> None:

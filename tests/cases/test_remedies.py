@@ -78,7 +78,7 @@ def test_only_a_supervisor_decides(desk: Desk, proposed: RemedyView, who: Actor)
 def test_the_bots_draft_needs_an_agent_before_a_supervisor(desk: Desk) -> None:
     draft = desk.dispute("C1007").remedy
     assert draft is not None
-    assert desk.remedies.pending() == [draft]
+    assert draft.drafted
     with pytest.raises(NotProposed):
         desk.remedies.approve(draft.remedy_no, SUPERVISOR)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from fractions import Fraction
+from dataclasses import dataclass
 
-from bot.core.money import Fen, round_half_up
+from bot.core.money import Fen, divided_half_up
 
 
 def split_penalty(penalty: Fen, days: Iterable[tuple[Fen, bool]]) -> tuple[Fen, Fen]:
@@ -19,5 +19,23 @@ def split_penalty(penalty: Fen, days: Iterable[tuple[Fen, bool]]) -> tuple[Fen, 
     for weight, by_system in days:
         total += weight
         system += weight if by_system else 0
-    share = round_half_up(Fraction(penalty * system, total)) if total else 0
+    share = divided_half_up(penalty * system, total) if total else 0
     return share, penalty - share
+
+
+@dataclass(frozen=True)
+class Share:
+    """What goes back to the borrower, in 分: ``waive`` is forgiven before it was paid, ``refund`` is paid out again."""
+
+    waive: Fen
+    refund: Fen
+
+
+def waive_or_refund(system_caused: Fen, penalty: Fen, paid: Fen, waived: Fen) -> Share:
+    """§3: "the system's share is waived if unpaid, refunded if paid", less what was forgiven or given back before (``waived``).
+
+    ``paid`` 分 of the ``penalty`` were paid and not given back. What is unpaid is waived first.
+    """
+    left = max(0, system_caused - waived)
+    waive = min(left, max(0, penalty - paid - waived))
+    return Share(waive, min(left - waive, paid))

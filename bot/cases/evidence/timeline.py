@@ -1,4 +1,4 @@
-"""What happened, in order: due date, mandate, debit attempts, incidents, payments, notices (product §3 "show the timeline")."""
+"""What happened, in order: due date, mandate, debit attempts, incidents, payments, errors of the app, notices (product §3)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from bot.core.clock import SHANGHAI, chinese_date
 from bot.core.money import format_yuan
 from bot.core.texts import Texts
 
-EntryKind = Literal["due", "mandate", "incident", "debit_attempt", "payment", "notice"]
-RANK: tuple[EntryKind, ...] = ("due", "mandate", "incident", "debit_attempt", "payment", "notice")
+EntryKind = Literal["due", "mandate", "incident", "debit_attempt", "payment", "app_error", "notice"]
+RANK: tuple[EntryKind, ...] = ("due", "mandate", "incident", "debit_attempt", "payment", "app_error", "notice")
 """Entries of the same moment stand in this order."""
 
 
@@ -34,7 +34,8 @@ class Entry:
 
 def timeline(facts: Facts) -> tuple[Entry, ...]:
     """All entries up to the end of ``facts.as_of``, oldest first."""
-    entries = [*_due(facts), *_mandates(facts), *_attempts(facts), *_incidents(facts), *_payments(facts), *_notices(facts)]
+    before = [*_due(facts), *_mandates(facts), *_attempts(facts), *_incidents(facts)]
+    entries = [*before, *_payments(facts), *_app_errors(facts), *_notices(facts)]
     known = [entry for entry in entries if day_of(entry.at) <= facts.as_of]
     return tuple(sorted(known, key=lambda entry: (entry.at, RANK.index(entry.kind), entry.key, sorted(entry.values.items()))))
 
@@ -96,6 +97,15 @@ def _payments(facts: Facts) -> Iterator[Entry]:
             values = {"at": clock_time(item.resolved_at), "amount": amount, "made_on": chinese_date(day_of(item.created_at))}
             named = {"code_text": code_keys(item.code or "", item.side)} if item.status == "failed" else {}
             yield Entry(item.resolved_at, "payment", f"resolved_{item.status}", values, named)
+
+
+def _app_errors(facts: Facts) -> Iterator[Entry]:
+    for item in facts.app_errors:
+        named = {
+            "operation_text": (f"evidence_app_{item.operation}", "evidence_app_other"),
+            "code_text": code_keys(item.code, "none"),
+        }
+        yield Entry(item.at, "app_error", "app_error", {"at": clock_time(item.at)}, named)
 
 
 def _notices(facts: Facts) -> Iterator[Entry]:

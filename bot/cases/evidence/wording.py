@@ -10,6 +10,7 @@ from bot.cases.evidence.rules import Reason
 from bot.core.clock import SHANGHAI, chinese_date
 from bot.core.texts import Texts
 
+BORROWER_FAILURES = frozenset({"debit_failed_borrower", "later_debit_failed_borrower"})
 Named = Mapping[str, tuple[str, ...]]
 """Placeholder → keys of texts; the first that exists fills it."""
 
@@ -34,12 +35,12 @@ def optional_date(day: date | None) -> str:
     return chinese_date(day) if day else ""
 
 
-def reason_text(reason: Reason, texts: Texts) -> str:
-    """One reason of a day, in words."""
+def reason_text(reason: Reason, texts: Texts, *, brief: bool = False) -> str:
+    """One reason of a day, in words. ``brief``: a few words, for a line that holds several."""
     named: dict[str, tuple[str, ...]] = {}
     if reason.result_code is not None:
-        side = "borrower" if reason.code == "debit_failed_borrower" else "system"
+        side = "borrower" if reason.code in BORROWER_FAILURES else "system"
         named["code_text"] = code_keys(reason.result_code, side)
     if reason.channel is not None:
         named["channel_text"] = (f"evidence_channel_{reason.channel}",)
-    return render(texts, f"evidence_reason_{reason.code}", {"on": optional_date(reason.on)}, named)
+    return render(texts, f"evidence_{'brief' if brief else 'reason'}_{reason.code}", {"on": optional_date(reason.on)}, named)
