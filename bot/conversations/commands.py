@@ -15,6 +15,7 @@ _PAYLOAD = re.compile(r"/(?P<intent>[a-z_]+)(?P<entities>\{.*\})?", re.DOTALL)
 _INTERNAL = frozenset({"restart", "session_start", "back"})
 """Intents that steer Rasa itself: they would wipe or rewind the dialogue."""
 
+PLATFORM_WORDS = ROOT / "data" / "catalogue" / "platform_words.yml"
 _EDGES = "。.!！~～ "
 """What may stand around a word that the gateway itself understands."""
 
@@ -59,3 +60,8 @@ def wants_human(text: str) -> bool:
 def leaves_queue(text: str) -> bool:
     """Whether a borrower who waits for a human says, in exactly these words, that they no longer want to."""
     return text.strip(_EDGES) in gateway_words()["leave_queue"]
+
+
+def says(purpose: str, text: str) -> bool:
+    """Whether the whole message is one of the words for ``purpose`` in data/catalogue/platform_words.yml."""
+    return text.strip(_EDGES) in gateway_words(PLATFORM_WORDS)[purpose]

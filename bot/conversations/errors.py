@@ -1,8 +1,8 @@
 """Errors of conversations; the codes are stable.
 
-NotFound (404)          ConversationNotFound
+NotFound (404)          ConversationNotFound, NothingToRate, DeliveryNotFound, IncomingNotFound
 Forbidden (403)         SenderMismatch, NotTheOwner
-Conflict (409)          MessageIdReused, AlreadyClaimed, NotInQueue
+Conflict (409)          MessageIdReused, AlreadyClaimed, NotInQueue, AlreadyRated
 TooManyRequests (429)   TooManyMessages
 Unavailable (503)       ConversationBusy
 """
@@ -37,7 +37,7 @@ class MessageIdReused(Conflict):
 
 
 class AlreadyClaimed(Conflict):
-    """Another agent was faster."""
+    """Another agent was faster. At the desk, ``details.by`` and ``details.name`` say who: every agent sees their colleagues."""
 
     code = "already_claimed"
 
@@ -58,3 +58,27 @@ class ConversationBusy(Unavailable):
     """Another message of the conversation is still being worked on; nothing was stored, send again."""
 
     code = "conversation_busy"
+
+
+class NothingToRate(NotFound):
+    """No help of a human that has ended has this number in this conversation."""
+
+    code = "nothing_to_rate"
+
+
+class AlreadyRated(Conflict):
+    """Rated before, with another score or comment."""
+
+    code = "already_rated"
+
+
+class DeliveryNotFound(NotFound):
+    """No message to a platform that was given up has this number."""
+
+    code = "dead_letter_not_found"
+
+
+class IncomingNotFound(NotFound):
+    """No message from a platform that was given up has this number."""
+
+    code = "dead_letter_not_found"

@@ -9,6 +9,9 @@ from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
+from bot.cases.book import CaseBook
+from bot.cases.near import NearDeadline, nearest_deadline
+from bot.cases.policy import CasePolicies
 from bot.conversations.errors import AlreadyClaimed, ConversationNotFound, NotInQueue, NotTheOwner
 from bot.conversations.models import Conversation, HandoffRequest
 from bot.conversations.office_hours import OfficeHours
@@ -51,6 +54,9 @@ class Waiting:
     priority: int
     requested_at: datetime
     offline: bool
+    for_agent: str | None = None
+    due_case_no: str | None = None
+    """The case near its deadline because of which they go before others."""
 
 
 @lru_cache(maxsize=1)
@@ -66,27 +72,38 @@ def _default_hours() -> OfficeHours:
 class HandoffService:
     """Never commits. Each change of owner leaves a message in the log, in plain words for the borrower."""
 
-    def __init__(self, session: Session, clock: Clock, texts: Texts | None = None, hours: OfficeHours | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        clock: Clock,
+        texts: Texts | None = None,
+        hours: OfficeHours | None = None,
+        policies: CasePolicies | None = None,
+    ) -> None:
         self._conversations = ConversationRepository(session)
         self._requests = HandoffRepository(session)
         self._session = session
         self._clock = clock
         self._texts = texts
         self._hours = hours or _default_hours()
+        self._policies = policies
 
     def request(self, conversation_id: str, *, reason: str, priority: int = 0, case_no: str | None = None) -> Handoff:
         """Puts the conversation into the queue; asked again, it keeps its place (and may gain priority, or a case).
 
+        Who has a case near its deadline goes before those who have none (data/catalogue/complaint_clock.yml).
         Outside office hours it stays with the bot (state ``offline``); asked again within them, it joins the queue.
 
         ``reason`` is a short code (``asked``, ``fraud``, ``distress``, …); ``case_no`` the case that it is about, shown on the
         card and to the agent. Raises ``ConversationNotFound``.
         """
-        self._lock(conversation_id)
+        near = self._near_deadline(self._lock(conversation_id))
+        priority = max(priority, near.priority if near else 0)
         existing = self._requests.open_of(conversation_id)
         if existing is not None:
-            if existing.state == "queued" and priority > existing.priority:
-                existing.priority = priority
+            if existing.state == "queued":
+                existing.priority = max(priority, existing.priority)
+                existing.due_case_no = near.case.case_no if near else existing.due_case_no
             existing.case_no = case_no or existing.case_no
             if existing.offline and existing.state == "queued" and self._hours.open_at(self._clock.now()):
                 existing.offline, existing.requested_at = False, self._clock.now()
@@ -98,6 +115,7 @@ class HandoffService:
             reason=reason,
             priority=priority,
             case_no=case_no,
+            due_case_no=near.case.case_no if near else None,
             state="queued",
             offline=not self._hours.open_at(self._clock.now()),
             requested_at=self._clock.now(),
@@ -115,7 +133,16 @@ class HandoffService:
     def queue(self) -> list[Waiting]:
         """Who waits, the next one first; after them, who asked outside office hours."""
         return [
-            Waiting(row.conversation_id, position, row.reason, row.priority, row.requested_at, row.offline)
+            Waiting(
+                row.conversation_id,
+                position,
+                row.reason,
+                row.priority,
+                row.requested_at,
+                row.offline,
+                row.for_agent,
+                row.due_case_no,
+            )
             for position, row in enumerate(self._requests.queued(), start=1)
         ]
 
@@ -126,6 +153,11 @@ class HandoffService:
         """Why the conversation last came to a human."""
         row = self._requests.latest_of(conversation_id)
         return None if row is None else row.reason
+
+    def due_case_no(self, conversation_id: str) -> str | None:
+        """The case near its deadline when the latest request was made, if any."""
+        row = self._requests.latest_of(conversation_id)
+        return None if row is None else row.due_case_no
 
     def case_no(self, conversation_id: str) -> str | None:
         """The case that the latest request named, if any."""
@@ -151,7 +183,37 @@ class HandoffService:
         self._lock(conversation_id)
         if not self._conversations.change_owner(conversation_id, expected="agent", agent=agent_id, to="bot", to_agent=None):
             raise NotTheOwner("another one owns the conversation")
-        self._end(conversation_id, "handoff_given_back")
+        request = self._end(conversation_id, "handoff_given_back")
+        self._note(conversation_id, "rating_request", custom={"type": "rating", "handoff_id": request.id, "score": None})
+
+    def transfer(self, conversation_id: str, agent_id: str, *, to_agent: str | None = None) -> Handoff:
+        """The owner passes the conversation on: back to the front of the queue, meant for ``to_agent`` when one is named.
+
+        Raises ``NotTheOwner``, ``ConversationNotFound``.
+        """
+        self._lock(conversation_id)
+        return self._requeue(conversation_id, agent_id, "handoff_transferred", for_agent=to_agent)
+
+    def requeue(self, conversation_id: str, agent_id: str, *, priority: int) -> Handoff:
+        """The owner has left the borrower alone for too long: back to the queue with at least ``priority``.
+
+        Raises ``NotTheOwner``, ``ConversationNotFound``.
+        """
+        self._lock(conversation_id)
+        return self._requeue(conversation_id, agent_id, "handoff_requeued", priority=priority)
+
+    def _requeue(
+        self, conversation_id: str, agent_id: str, note: str, *, for_agent: str | None = None, priority: int = 0
+    ) -> Handoff:
+        """The request keeps its place in time: who has waited is not sent to the end."""
+        if not self._conversations.change_owner(conversation_id, expected="agent", agent=agent_id, to="queue", to_agent=None):
+            raise NotTheOwner("another one owns the conversation")
+        row = self._open(conversation_id)
+        row.state, row.agent_id, row.assigned_at, row.offline = "queued", None, None, False
+        row.for_agent, row.priority = for_agent, max(row.priority, priority)
+        self._session.flush()
+        self._note(conversation_id, note)
+        return self._describe(row)
 
     def leave(self, conversation_id: str, *, announce: bool = True) -> None:
         """The borrower no longer wants to wait. Without ``announce`` the caller tells them (text ``handoff_left``).
@@ -187,6 +249,10 @@ class HandoffService:
         )
         return message.seq
 
+    def _near_deadline(self, conversation: Conversation) -> NearDeadline | None:
+        book = CaseBook(self._session, self._clock, self._policies)
+        return nearest_deadline(book, conversation.customer_id) if conversation.customer_id else None
+
     def _enqueue(self, conversation_id: str) -> None:
         self._conversations.change_owner(conversation_id, expected="bot", agent=None, to="queue", to_agent=None)
         self._note(conversation_id, "handoff_requested")
@@ -200,7 +266,7 @@ class HandoffService:
         return self._assign(row, agent_id, agent_name)
 
     def _assign(self, row: HandoffRequest, agent_id: str, agent_name: str | None) -> Handoff:
-        row.agent_id, row.assigned_at, row.state = agent_id, self._clock.now(), "assigned"
+        row.agent_id, row.assigned_at, row.state, row.for_agent = agent_id, self._clock.now(), "assigned", None
         self._note(row.conversation_id, "handoff_assigned", agent_name=agent_name or agent_id)
         return self._describe(row)
 
@@ -216,12 +282,13 @@ class HandoffService:
             raise LookupError(f"conversation {conversation_id} is with a human but has no open request")
         return row
 
-    def _end(self, conversation_id: str, key: str | None) -> None:
+    def _end(self, conversation_id: str, key: str | None) -> HandoffRequest:
         row = self._open(conversation_id)
         row.closed_at, row.state = self._clock.now(), "closed"
         self._session.flush()
         if key is not None:
             self._note(conversation_id, key)
+        return row
 
     def _describe(self, row: HandoffRequest) -> Handoff:
         if row.state == "assigned":
@@ -230,7 +297,7 @@ class HandoffService:
             return Handoff("offline", None, row.reason, row.case_no)
         return Handoff("queued", self._requests.position(row), row.reason, row.case_no)
 
-    def _note(self, conversation_id: str, key: str, **values: str) -> None:
+    def _note(self, conversation_id: str, key: str, *, custom: dict[str, Any] | None = None, **values: str) -> None:
         text = (self._texts or _default_texts()).dialogue[key]
         self._conversations.append(
             conversation_id,
@@ -239,5 +306,6 @@ class HandoffService:
             author="system",
             text=text.render(**values),
             buttons=[button.as_dict() for button in text.buttons] or None,
+            custom=custom,
             state="queued",
         )

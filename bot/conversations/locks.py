@@ -41,9 +41,9 @@ class Wakeups:
         return len(self._waiting)
 
     @contextmanager
-    def listen(self, key: Hashable) -> Iterator[asyncio.Event]:
-        """An event that is set when ``notify(key)`` is called; clear it before looking again."""
-        event = asyncio.Event()
+    def listen(self, key: Hashable, event: asyncio.Event | None = None) -> Iterator[asyncio.Event]:
+        """An event (or the given one) that is set when ``notify(key)`` is called; clear it before looking again."""
+        event = event or asyncio.Event()
         self._waiting.setdefault(key, set()).add(event)
         try:
             yield event

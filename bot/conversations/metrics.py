@@ -17,6 +17,12 @@ class Metrics:
             buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
             registry=self.registry,
         )
+        self.own_seconds = Histogram(
+            "suixing_turn_own_seconds",
+            "Time of a turn that is ours: all but waiting for Rasa",
+            buckets=(0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1),
+            registry=self.registry,
+        )
         self.failures = Counter(
             "suixing_turn_failures", "Turns that Rasa did not answer, by kind", ["kind"], registry=self.registry
         )

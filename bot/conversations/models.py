@@ -11,8 +11,12 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from bot.core.database import Base
+from bot.core.database import Base, Serial
 
+PULLED = frozenset({"rest"})
+"""Channels whose clients fetch the log themselves; on every other one we send each message (bot/conversations/outbox)."""
+PLATFORM_AGENT = "platform"
+"""The ``agent_id`` of colleagues who answer in a platform's own client (bot/conversations/platform_people.py)."""
 _IN_WORK = text("state = 'processing'")
 _OPEN = text("state IN ('queued', 'assigned')")
 
@@ -41,11 +45,16 @@ class Conversation(Base):
     turn_holder: Mapped[str | None] = mapped_column(String(32))
     """Which worker has a message of this conversation at Rasa; at most one, until ``turn_until``."""
     turn_until: Mapped[datetime | None]
+    agent_read_seq: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Up to here the agent who owns the conversation has read."""
     created_at: Mapped[datetime]
 
 
 class Message(Base):
-    """One entry of the log. Incoming: received → processing → answered | failed. Outgoing: queued → sent."""
+    """One entry of the log.
+
+    Incoming: received → processing → answered | failed. Outgoing: queued → sent → delivered → read, or failed (dead letter).
+    """
 
     __tablename__ = "messages"
     __table_args__ = (
@@ -55,7 +64,7 @@ class Message(Base):
         CheckConstraint("(direction = 'in') = (author = 'borrower')", name="direction_of_author"),
         CheckConstraint(
             "(direction = 'in' AND state IN ('received', 'processing', 'answered', 'failed'))"
-            " OR (direction = 'out' AND state IN ('queued', 'sent'))",
+            " OR (direction = 'out' AND state IN ('queued', 'sent', 'delivered', 'read', 'failed'))",
             name="state",
         ),
         CheckConstraint("seq >= 1", name="seq"),
@@ -109,8 +118,39 @@ class HandoffRequest(Base):
     state: Mapped[str] = mapped_column(String(8))
     agent_id: Mapped[str | None] = mapped_column(String(32))
     case_no: Mapped[str | None] = mapped_column(String(40))
+    due_case_no: Mapped[str | None] = mapped_column(String(40))
+    """The case whose near deadline lets the borrower go before others; ``case_no`` is what they came about."""
     offline: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Asked for outside office hours: queued, but the bot goes on until an agent claims the conversation."""
+    for_agent: Mapped[str | None] = mapped_column(String(32))
+    """Transferred to this colleague, who has not taken it yet; anybody may."""
     requested_at: Mapped[datetime]
     assigned_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
+
+
+class InternalNote(Base):
+    """What agents tell each other about a conversation; the borrower never sees it."""
+
+    __tablename__ = "internal_notes"
+
+    id: Mapped[Serial]
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"), index=True)
+    agent_id: Mapped[str] = mapped_column(String(32))
+    text: Mapped[str] = mapped_column(Text)
+    written_at: Mapped[datetime]
+
+
+class Rating(Base):
+    """How the borrower found the help of a human, once for each handoff."""
+
+    __tablename__ = "ratings"
+    __table_args__ = (CheckConstraint("score BETWEEN 1 AND 5", name="score"), Index(None, "rated_at"))
+
+    id: Mapped[Serial]
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"))
+    handoff_id: Mapped[int] = mapped_column(ForeignKey("handoff_requests.id"), unique=True)
+    agent_id: Mapped[str | None] = mapped_column(String(32))
+    score: Mapped[int]
+    comment: Mapped[str | None] = mapped_column(Text)
+    rated_at: Mapped[datetime]

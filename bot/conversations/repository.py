@@ -3,15 +3,57 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import Integer, and_, bindparam, case, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from bot.conversations.models import Conversation, HandoffRequest, Message
+from bot.conversations.models import PLATFORM_AGENT, PULLED, Conversation, HandoffRequest, InternalNote, Message, Rating
+from bot.conversations.outbox.models import Delivery
+from bot.identity.models import ChannelBinding
+
+# What every turn and every look at a log asks is built once: building a statement costs more than SQLite takes to answer it.
+_FIND = select(Conversation).where(
+    Conversation.channel == bindparam("channel"),
+    Conversation.sender == bindparam("sender"),
+    Conversation.customer_id == bindparam("customer"),
+)
+_FIND_LOCKED = _FIND.with_for_update().execution_options(populate_existing=True)
+_GET = select(Conversation).where(Conversation.id == bindparam("conversation")).execution_options(populate_existing=True)
+_GET_LOCKED = _GET.with_for_update()
+_OF_CONVERSATION = select(Message).where(Message.conversation_id == bindparam("conversation"))
+_BY_EXTERNAL_ID = _OF_CONVERSATION.where(
+    Message.direction == bindparam("direction"), Message.external_id == bindparam("external_id")
+)
+_BY_SEQ = _OF_CONVERSATION.where(Message.seq == bindparam("seq")).execution_options(populate_existing=True)
+_LATER = _OF_CONVERSATION.where(Message.seq > bindparam("seq")).limit(bindparam("most", type_=Integer))
+_AFTER, _NEWEST = _LATER.order_by(Message.seq), _LATER.order_by(Message.seq.desc())
+_COUNT_ON = (
+    update(Conversation)
+    .where(Conversation.id == bindparam("conversation"))
+    .values(last_seq=Conversation.last_seq + bindparam("count", type_=Integer))
+    .returning(Conversation.last_seq, Conversation.channel, Conversation.sender)
+    .execution_options(synchronize_session=False)
+)
+_COUNT_ON_AND_TAKE_TURN = _COUNT_ON.values(turn_holder=bindparam("holder"), turn_until=bindparam("until"))
+_COUNT_ON_AND_END_TURN = _COUNT_ON.where(Conversation.turn_holder == bindparam("holder")).values(
+    turn_holder=None, turn_until=None
+)
+_ANSWERED = (
+    update(Message)
+    .where(
+        Message.conversation_id == bindparam("conversation"),
+        Message.seq == bindparam("asked"),
+        Message.attempt == bindparam("tried", type_=Integer),
+        Message.state == "processing",
+    )
+    .values(state="answered", failure=None)
+    .execution_options(synchronize_session=False)
+)
+_INSERT = insert(Message).returning(Message.id, sort_by_parameter_order=True)
 
 
 class ConversationRepository:
@@ -22,16 +64,11 @@ class ConversationRepository:
 
     # ── conversations
     def find(self, channel: str, sender: str, customer_id: str, *, lock: bool = False) -> Conversation | None:
-        query = select(Conversation).where(
-            Conversation.channel == channel, Conversation.sender == sender, Conversation.customer_id == customer_id
-        )
-        if lock:
-            query = query.with_for_update().execution_options(populate_existing=True)
-        return self.session.scalar(query)
+        given = {"channel": channel, "sender": sender, "customer": customer_id}
+        return self.session.scalar(_FIND_LOCKED if lock else _FIND, given)
 
     def get(self, conversation_id: str, *, lock: bool = False) -> Conversation | None:
-        query = select(Conversation).where(Conversation.id == conversation_id).execution_options(populate_existing=True)
-        return self.session.scalar(query.with_for_update() if lock else query)
+        return self.session.scalar(_GET_LOCKED if lock else _GET, {"conversation": conversation_id})
 
     def create(self, channel: str, sender: str, customer_id: str, now: datetime) -> Conversation:
         """The new row, locked; or the one that another replica made in the same moment."""
@@ -46,17 +83,69 @@ class ConversationRepository:
             return existing
         return row
 
-    def sender_belongs_to_another(self, channel: str, sender: str, customer_id: str) -> bool:
-        query = select(func.count()).where(
-            Conversation.channel == channel,
-            Conversation.sender == sender,
-            Conversation.customer_id.not_in(("", customer_id)),
+    def of_customer(self, customer_id: str, limit: int) -> Sequence[Conversation]:
+        """Newest first."""
+        query = select(Conversation).where(Conversation.customer_id == customer_id)
+        return self.session.scalars(query.order_by(Conversation.created_at.desc()).limit(limit)).all()
+
+    def latest_of_customer(self, customer_id: str) -> str | None:
+        """The id of the customer's conversation in which something was said last; none whose account is not bound any more."""
+        bound = exists().where(
+            ChannelBinding.channel == Conversation.channel,
+            ChannelBinding.address == Conversation.sender,
+            ChannelBinding.customer_id == customer_id,
+            ChannelBinding.revoked_at.is_(None),
         )
-        return bool(self.session.scalar(query))
+        query = select(Message.conversation_id).join(Conversation).where(Conversation.customer_id == customer_id)
+        query = query.where(or_(Conversation.channel.in_(PULLED), bound))
+        return self.session.scalar(query.order_by(Message.id.desc()).limit(1))
+
+    def to_resume(self, channel: str, customer_id: str) -> tuple[Conversation, int] | None:
+        """The customer's conversation that goes on, and its newest message's id.
+
+        One in which a human is waited for or present comes first; among the others, where something was said last.
+        """
+        query = (
+            select(Conversation, Message.id)
+            .join(Message, and_(Message.conversation_id == Conversation.id, Message.seq == Conversation.last_seq))
+            .where(Conversation.channel == channel, Conversation.customer_id == customer_id)
+            .order_by(case((Conversation.owner == "bot", 1), else_=0), Message.id.desc())
+            .limit(1)
+        )
+        row = self.session.execute(query).first()
+        return None if row is None else (row[0], row[1])
 
     def owned_by(self, agent_id: str) -> Sequence[Conversation]:
         query = select(Conversation).where(Conversation.owner == "agent", Conversation.agent_id == agent_id)
         return self.session.scalars(query.order_by(Conversation.created_at)).all()
+
+    def left_alone(self, since: datetime) -> Sequence[tuple[str, str, datetime]]:
+        """(conversation, its agent, when the oldest unanswered message came) where the borrower waits for a reply since then."""
+        waits = (
+            select(Message.conversation_id, func.min(Message.created_at).label("at"))
+            .where(Message.direction == "in", Message.state == "received")
+            .group_by(Message.conversation_id)
+            .subquery()
+        )
+        query = (
+            select(Conversation.id, Conversation.agent_id, waits.c.at)
+            .join(waits, waits.c.conversation_id == Conversation.id)
+            .where(Conversation.owner == "agent", Conversation.agent_id != PLATFORM_AGENT, waits.c.at <= since)
+            .order_by(waits.c.at)
+        )
+        return [(number, str(agent_id), at) for number, agent_id, at in self.session.execute(query)]
+
+    def to_hand_over(self, channel: str, agents: Collection[str]) -> Sequence[tuple[str, str | None]]:
+        """(account, agent) of those who wait for a human or are with one of ``agents``, when all said before has gone out."""
+        untold = exists().where(Delivery.conversation_id == Conversation.id, Delivery.state == "queued")
+        with_people = or_(Conversation.owner == "queue", Conversation.agent_id.in_(agents))
+        query = select(Conversation.sender, Conversation.agent_id).where(Conversation.channel == channel, with_people, ~untold)
+        return [(sender, agent_id) for sender, agent_id in self.session.execute(query.order_by(Conversation.created_at))]
+
+    def loads(self) -> dict[str, int]:
+        """How many conversations each agent owns."""
+        query = select(Conversation.agent_id, func.count()).where(Conversation.owner == "agent").group_by(Conversation.agent_id)
+        return {str(agent_id): count for agent_id, count in self.session.execute(query)}
 
     def change_owner(self, conversation_id: str, *, expected: str, agent: str | None, to: str, to_agent: str | None) -> bool:
         """Compare-and-set: changes the owner only if it is still ``expected`` (and, for an agent, ``agent``)."""
@@ -70,30 +159,112 @@ class ConversationRepository:
         )
         return result.first() is not None
 
+    def add_note(self, row: InternalNote) -> None:
+        self.session.add(row)
+        self.session.flush()
+
+    def notes(self, conversation_id: str) -> Sequence[InternalNote]:
+        """Oldest first."""
+        query = select(InternalNote).where(InternalNote.conversation_id == conversation_id)
+        return self.session.scalars(query.order_by(InternalNote.id)).all()
+
     # ── messages
     def append(self, conversation_id: str, now: datetime, **fields: Any) -> Message:
         """Adds a message with the next ``seq``. The counter's row stays locked until commit, so no reader sees a gap."""
-        seq = self.session.scalar(
-            update(Conversation)
-            .where(Conversation.id == conversation_id)
-            .values(last_seq=Conversation.last_seq + 1)
-            .returning(Conversation.last_seq)
-            .execution_options(synchronize_session=False)
-        )
-        message = Message(conversation_id=conversation_id, seq=seq, created_at=now, **fields)
-        self.session.add(message)
-        self.session.flush()
+        (message,) = self.append_all(conversation_id, now, [fields])
         return message
 
-    def by_external_id(self, conversation_id: str, direction: str, external_id: str) -> Message | None:
-        query = select(Message).where(
-            Message.conversation_id == conversation_id, Message.direction == direction, Message.external_id == external_id
+    def append_all(
+        self,
+        conversation_id: str,
+        now: datetime,
+        rows: Sequence[dict[str, Any]],
+        *,
+        turn: tuple[str, datetime] | None = None,
+        deliver: bool = True,
+    ) -> list[Message]:
+        """The same for several messages in their order: one statement for the counter, one for the messages.
+
+        What goes out on a channel that we call gets its delivery in the same transaction, unless the borrower has read it there
+        already (``deliver=False``). ``turn``: who has them at Rasa, and until when; such rows are not of the session.
+        """
+        given: dict[str, Any] = {"conversation": conversation_id, "count": len(rows)}
+        if turn is not None:
+            given |= {"holder": turn[0], "until": turn[1]}
+        counting = _COUNT_ON if turn is None else _COUNT_ON_AND_TAKE_TURN
+        counted = self.session.connection().execute(counting, given).one_or_none()
+        if counted is None:
+            raise LookupError(f"conversation {conversation_id} has vanished")
+        return self._append(conversation_id, now, rows, *counted, deliver=deliver, of_session=turn is None)
+
+    def answer(
+        self, conversation_id: str, now: datetime, rows: Sequence[dict[str, Any]], *, holder: str, asked: int, attempt: int
+    ) -> list[Message] | None:
+        """The answers to message ``asked``, and the end of ``holder``'s turn; ``None`` when the turn is no longer theirs.
+
+        The rows are not of the session: nothing more becomes of them in this transaction.
+
+        Three statements and no look before: this is what each turn waits for after Rasa.
+        """
+        ending = {"conversation": conversation_id, "count": len(rows), "holder": holder}
+        counted = self.session.connection().execute(_COUNT_ON_AND_END_TURN, ending).one_or_none()
+        if counted is None:
+            return None
+        given = {"conversation": conversation_id, "asked": asked, "tried": attempt}
+        if self.session.connection().execute(_ANSWERED, given).rowcount != 1:  # who holds the turn has this message in work
+            raise LookupError(f"message {asked} of conversation {conversation_id} is not in work")
+        return self._append(conversation_id, now, rows, *counted, of_session=False)
+
+    def _append(
+        self,
+        conversation_id: str,
+        now: datetime,
+        rows: Sequence[dict[str, Any]],
+        last: int,
+        channel: str,
+        sender: str,
+        *,
+        deliver: bool = True,
+        of_session: bool = True,
+    ) -> list[Message]:
+        """``of_session=False``: without the unit of work, which takes as long as all the rest of a turn's statements."""
+        first = last - len(rows) + 1
+        stamped = [
+            {"conversation_id": conversation_id, "seq": first + place, "created_at": now, **fields}
+            for place, fields in enumerate(rows)
+        ]
+        if of_session:
+            messages = [Message(**fields) for fields in stamped]
+            self.session.add_all(messages)
+            self.session.flush()
+        else:
+            numbers = self.session.connection().execute(_INSERT, stamped).scalars()
+            messages = [Message(id=number, **fields) for number, fields in zip(numbers, stamped, strict=True)]
+        if deliver and channel not in PULLED:
+            self._deliver(channel, sender, [message for message in messages if message.direction == "out"])
+        return messages
+
+    def _deliver(self, channel: str, address: str, messages: Sequence[Message]) -> None:
+        """To be sent by the outbox (bot/conversations/outbox)."""
+        self.session.add_all(
+            Delivery(
+                message_id=message.id,
+                conversation_id=message.conversation_id,
+                channel=channel,
+                address=address,
+                next_try_at=message.created_at,
+                created_at=message.created_at,
+            )
+            for message in messages
         )
-        return self.session.scalar(query)
+        self.session.flush()
+
+    def by_external_id(self, conversation_id: str, direction: str, external_id: str) -> Message | None:
+        given = {"conversation": conversation_id, "direction": direction, "external_id": external_id}
+        return self.session.scalar(_BY_EXTERNAL_ID, given)
 
     def by_seq(self, conversation_id: str, seq: int) -> Message | None:
-        query = select(Message).where(Message.conversation_id == conversation_id, Message.seq == seq)
-        return self.session.scalar(query.execution_options(populate_existing=True))
+        return self.session.scalar(_BY_SEQ, {"conversation": conversation_id, "seq": seq})
 
     def answers(self, incoming: Message) -> Sequence[Message]:
         """What was answered to the last attempt at ``incoming``."""
@@ -107,10 +278,10 @@ class ConversationRepository:
 
     def after(self, conversation_id: str, seq: int, limit: int) -> Sequence[Message]:
         """What came after ``seq``, oldest first; with ``seq`` 0 the newest ``limit`` messages of the log."""
-        query = select(Message).where(Message.conversation_id == conversation_id, Message.seq > seq)
+        given = {"conversation": conversation_id, "seq": seq, "most": limit}
         if seq > 0:
-            return self.session.scalars(query.order_by(Message.seq).limit(limit)).all()
-        return self.session.scalars(query.order_by(Message.seq.desc()).limit(limit)).all()[::-1]
+            return self.session.scalars(_AFTER, given).all()
+        return self.session.scalars(_NEWEST, given).all()[::-1]
 
     def nth_last_incoming_at(self, conversation_id: str, n: int) -> datetime | None:
         """When the ``n``-th newest message of the borrower came."""
@@ -145,6 +316,60 @@ class ConversationRepository:
             .limit(1)
         )
         return self.session.scalar(query)
+
+    def log_head(self) -> int:
+        """The largest message id."""
+        return self.session.scalar(select(func.max(Message.id))) or 0
+
+    def grown(self, after_id: int) -> Sequence[tuple[int, str, int]]:
+        """(id, conversation, seq) of the messages with a larger id, oldest first."""
+        query = select(Message.id, Message.conversation_id, Message.seq).where(Message.id > after_id).order_by(Message.id)
+        return [(number, conversation_id, seq) for number, conversation_id, seq in self.session.execute(query)]
+
+    def mark_reached(self, conversation_id: str, seq: int, state: str, from_states: Sequence[str]) -> None:
+        """What was sent to the borrower up to ``seq`` goes on to ``state``, never back."""
+        self.session.execute(
+            update(Message)
+            .where(
+                Message.conversation_id == conversation_id,
+                Message.direction == "out",
+                Message.seq <= seq,
+                Message.state.in_(from_states),
+            )
+            .values(state=state)
+            .execution_options(synchronize_session=False)
+        )
+
+    def unread_by_agent(self, row: Conversation) -> int:
+        """How many messages of the borrower came after what the owner has read."""
+        query = select(func.count()).where(
+            Message.conversation_id == row.id, Message.direction == "in", Message.seq > row.agent_read_seq
+        )
+        return self.session.scalar(query) or 0
+
+    def reached(self, conversation_id: str) -> tuple[int, int]:
+        """(delivered, read): the last of our messages that the borrower's client has, and the last one that they have read."""
+        rows = self.session.execute(
+            select(Message.state, func.max(Message.seq))
+            .where(
+                Message.conversation_id == conversation_id,
+                Message.direction == "out",
+                Message.state.in_(("delivered", "read")),
+            )
+            .group_by(Message.state)
+        )
+        last: dict[str, int] = {row[0]: row[1] for row in rows}
+        read = last.get("read", 0)
+        return max(last.get("delivered", 0), read), read
+
+    def mark_agent_read(self, conversation_id: str, agent_id: str, seq: int) -> None:
+        """Only the owner reads for the company, and never back."""
+        self.session.execute(
+            update(Conversation)
+            .where(Conversation.id == conversation_id, Conversation.agent_id == agent_id, Conversation.agent_read_seq < seq)
+            .values(agent_read_seq=case((Conversation.last_seq < seq, Conversation.last_seq), else_=seq))
+            .execution_options(synchronize_session=False)
+        )
 
     def mark_sent(self, message_ids: Sequence[int]) -> None:
         self.session.execute(update(Message).where(Message.id.in_(message_ids), Message.state == "queued").values(state="sent"))
@@ -208,6 +433,21 @@ class HandoffRepository:
         query = select(HandoffRequest).where(HandoffRequest.state == "queued")
         order = (HandoffRequest.offline, HandoffRequest.priority.desc(), HandoffRequest.requested_at, HandoffRequest.id)
         return self.session.scalars(query.order_by(*order)).all()
+
+    def by_id(self, handoff_id: int) -> HandoffRequest | None:
+        return self.session.get(HandoffRequest, handoff_id)
+
+    def rating(self, handoff_id: int) -> Rating | None:
+        return self.session.scalar(select(Rating).where(Rating.handoff_id == handoff_id))
+
+    def add_rating_once(self, row: Rating) -> bool:
+        """Stores it unless the handoff was rated before; says whether it was stored."""
+        try:
+            with self.session.begin_nested():
+                self.session.add(row)
+        except IntegrityError:
+            return False
+        return True
 
     def queue_length(self) -> int:
         return self.session.scalar(select(func.count()).select_from(HandoffRequest).where(*_WAITING)) or 0

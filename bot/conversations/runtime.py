@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -13,11 +14,15 @@ from bot.conversations.metrics import Metrics
 from bot.conversations.rasa import RasaClient
 from bot.core.clock import Clock
 from bot.core.database import Database
+from bot.core.limits.service import Limits
 from bot.core.settings import Settings
 from bot.core.texts import Texts
 from bot.identity.errors import TokenInvalid
 from bot.identity.tokens import Tokens
 from bot.loans.backends import LoanBackends
+
+DECODERS = 2
+"""How many pictures of others are decoded at once: each may take some hundred megabytes."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,10 @@ class Runtime:
     gateway: Gateway
     metrics: Metrics
     loans: LoanBackends
+    limits: Limits
+    decoders: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(DECODERS))
+    hashers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(4))
+    """How many passwords are checked at once: each takes 64 MiB on purpose."""
     known_customers: set[str] = field(default_factory=set)
     """Customers of a valid token who are in the loan books, as far as this process has looked."""
 

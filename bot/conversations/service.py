@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
 
 from sqlalchemy.orm import Session
 
+from bot.audit.service import AuditTrail, Subject
 from bot.conversations.errors import ConversationNotFound
 from bot.conversations.models import Conversation, Message
 from bot.conversations.repository import ConversationRepository
 from bot.core.clock import Clock
+from bot.core.origin import Actor
 from bot.identity.step_up import is_granted
 
 Level = Literal["anonymous", "identified", "stepped_up"]
@@ -39,7 +42,10 @@ class ConversationContext:
 
 @dataclass(frozen=True)
 class LogEntry:
-    """One message of the log as people read it: a pressed button shows its title."""
+    """One message of the log as people read it: a pressed button shows its title.
+
+    ``client_id``: under which the borrower's or the agent's own page sent it.
+    """
 
     id: int
     seq: int
@@ -61,19 +67,27 @@ class LogEntry:
             text=message.text if message.shown_text is None else message.shown_text,
             buttons=message.buttons,
             custom=message.custom,
-            client_id=message.external_id if message.direction == "in" else None,
+            client_id=message.external_id if message.author in ("borrower", "agent") else None,
             state=message.state,
         )
 
 
 @dataclass(frozen=True)
 class LogPage:
-    """``last_seq``: ask for what comes after it. Below the asked ``after`` only if the log is shorter than that."""
+    """``last_seq``: ask for what comes after it. Below the asked ``after`` only if the log is shorter than that.
+
+    ``agent_read_seq``: up to there the human who owns the conversation has read.
+    """
 
     conversation_id: str | None
     entries: tuple[LogEntry, ...]
     last_seq: int
     owner: Owner
+    agent_read_seq: int = 0
+
+    def seen(self) -> tuple[Owner, int]:
+        """What may change without a new message."""
+        return self.owner, self.agent_read_seq
 
 
 EMPTY_PAGE = LogPage(None, (), 0, "bot")
@@ -107,18 +121,18 @@ class ConversationService:
             if anonymous is not None:
                 anonymous.customer_id = customer_id
                 self._session.flush()
+                subject = Subject(anonymous.id, customer_id=customer_id)
+                AuditTrail(self._session, self._clock).record("conversation.bound", Actor("customer", customer_id), subject)
                 return anonymous
         return self._repository.create(channel, sender, customer_id, self._clock.now())
 
     def page(self, channel: str, sender: str, customer_id: str, after: int) -> LogPage:
         """What the person behind (sender, customer) has not read yet; empty before the first message.
 
-        Raises ``ConversationNotFound`` when the sender belongs to another customer.
+        A sender is the client's own label. That another customer uses it too makes no difference, which would give them away.
         """
         row = self._repository.find(channel, sender, customer_id)
         if row is None:
-            if customer_id and self._repository.sender_belongs_to_another(channel, sender, customer_id):
-                raise ConversationNotFound("no such conversation")
             return EMPTY_PAGE
         return self._page(row, after)
 
@@ -129,14 +143,24 @@ class ConversationService:
             raise ConversationNotFound("no such conversation")
         return self._page(row, after)
 
-    def mark_sent(self, message_ids: list[int]) -> None:
-        """The client has them."""
-        self._repository.mark_sent(message_ids)
+    def take_receipts(self, sent: Iterable[int], reached: Mapping[str, tuple[int, int]]) -> None:
+        """``sent``: messages that a client has taken. ``reached``: for a conversation, up to which seq the borrower's client
+        holds the log, and up to which the borrower saw it.
+        """
+        if sent:
+            self._repository.mark_sent(sorted(sent))
+        for conversation_id, (delivered, read) in sorted(reached.items()):
+            if delivered > read:
+                self._repository.mark_reached(conversation_id, delivered, "delivered", ("queued", "sent"))
+            if read:
+                self._repository.mark_reached(conversation_id, read, "read", ("queued", "sent", "delivered"))
 
     def _page(self, row: Conversation, after: int) -> LogPage:
-        entries = tuple(LogEntry.of(message) for message in self._repository.after(row.id, after, PAGE))
+        """Whoever is up to date costs one query."""
+        messages = self._repository.after(row.id, after, PAGE) if row.last_seq > after else ()
+        entries = tuple(LogEntry.of(message) for message in messages)
         last_seq = entries[-1].seq if entries else min(after, row.last_seq)
-        return LogPage(row.id, entries, last_seq, cast(Owner, row.owner))
+        return LogPage(row.id, entries, last_seq, cast(Owner, row.owner), row.agent_read_seq)
 
     def _level(self, row: Conversation) -> Level:
         if not row.customer_id:

@@ -7,7 +7,7 @@ dies in between is found by ``recover``.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
@@ -23,6 +23,9 @@ from bot.conversations.rasa import BotMessage
 from bot.conversations.repository import ConversationRepository
 from bot.conversations.service import Author, ConversationService, LogEntry
 from bot.core.clock import Clock
+from bot.core.limits.rules import Rules, Subject
+from bot.core.limits.service import take_in
+from bot.core.origin import Actor
 from bot.core.settings import Settings
 from bot.core.texts import Texts
 from bot.identity.codes import code_in
@@ -52,8 +55,19 @@ HIDDEN_CODE = "******"
 
 
 @dataclass(frozen=True)
+class OwnAnswer:
+    """The gateway's own words: a text of data/answers with its values."""
+
+    key: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Inbound:
-    """A borrower's message, authenticated by its channel. ``customer_id`` is empty for the anonymous."""
+    """A borrower's message, authenticated by its channel. ``customer_id`` is empty for the anonymous.
+
+    ``answer``: what to say to it while the bot has the conversation; Rasa is not asked then.
+    """
 
     channel: str
     sender: str
@@ -61,6 +75,11 @@ class Inbound:
     customer_id: str = ""
     message_id: str | None = None
     adopt_anonymous: bool = False
+    answer: OwnAnswer | None = None
+
+    @property
+    def actor(self) -> Actor:
+        return Actor("customer", self.customer_id) if self.customer_id else Actor("visitor", self.sender)
 
 
 @dataclass(frozen=True)
@@ -126,20 +145,26 @@ class TurnService:
             return Begun(conversation.id, "busy")
         if earlier is not None:
             return self._route(conversation, earlier, holder)
-        self._refuse_flood(conversation.id)
-        plan = self._plan(conversation, text)
-        message = self._repository.append(
-            conversation.id,
-            now,
-            direction="in",
-            author="borrower",
-            external_id=inbound.message_id,
-            text=plan.stored_text,
-            shown_text=self._shown(conversation.id, plan.stored_text),
-            rasa_text=plan.rasa_text,
-            fingerprint=fingerprint,
-            state="received",
-        )
+        self._refuse_flood(conversation)
+        self._refuse_flood_of_customer(conversation.customer_id)
+        own = inbound.answer if conversation.owner == "bot" else None
+        plan = self._plan(conversation, text) if own is None else _Plan(text, reply=[self._say(own.key, card=None, **own.values)])
+        to_rasa = conversation.owner == "bot" and not plan.reply
+        row = {
+            "direction": "in",
+            "author": "borrower",
+            "external_id": inbound.message_id,
+            "text": plan.stored_text,
+            "shown_text": self._shown(conversation.id, plan.stored_text),
+            "rasa_text": plan.rasa_text,
+            "fingerprint": fingerprint,
+            "state": "processing" if to_rasa else "received",
+            "attempt": 1 if to_rasa else 0,
+        }
+        turn = (holder, now + self._lease) if to_rasa else None
+        (message,) = self._repository.append_all(conversation.id, now, [row], turn=turn)
+        if to_rasa:
+            return self._ticket(conversation, message, holder)
         if plan.reply:
             return self._settle(conversation, message, plan.reply)
         return self._route(conversation, message, holder)
@@ -179,16 +204,40 @@ class TurnService:
             return self._settle(conversation, message, [self._say("handoff_left")])
         message.state = "processing"
         message.attempt += 1
-        lease = timedelta(seconds=self._settings.rasa_timeout_seconds + 10)
-        conversation.turn_holder, conversation.turn_until = holder, self._clock.now() + lease
+        conversation.turn_holder, conversation.turn_until = holder, self._clock.now() + self._lease
         self._session.flush()
+        return self._ticket(conversation, message, holder)
+
+    @property
+    def _lease(self) -> timedelta:
+        return timedelta(seconds=self._settings.rasa_timeout_seconds + 10)
+
+    def _ticket(self, conversation: Conversation, message: Message, holder: str) -> Begun:
         rasa_text = message.rasa_text or message.text or ""
         ticket = Ticket(conversation.id, message.seq, message.attempt, holder, conversation.channel, rasa_text)
         return Begun(conversation.id, "ask", ticket=ticket)
 
+    def answer(self, conversation: Conversation, message_id: str, own: OwnAnswer) -> tuple[LogEntry, ...]:
+        """Our own words to a message that another part has put into the log; none while an agent has the conversation.
+
+        The caller holds the conversation's lock.
+        """
+        message = self._repository.by_external_id(conversation.id, "in", message_id)
+        if message is None:
+            raise LookupError(f"conversation {conversation.id} has no message {message_id}")
+        if conversation.owner == "agent":
+            return ()
+        return self._settle(conversation, message, [self._say(own.key, card=None, **own.values)]).answers
+
     # ── end
     def complete(self, ticket: Ticket, messages: Sequence[BotMessage]) -> tuple[LogEntry, ...]:
         """Stores Rasa's answer."""
+        rows, now = _answer_rows(messages, "bot", ticket.seq, ticket.attempt), self._clock.now()
+        stored = self._repository.answer(
+            ticket.conversation_id, now, rows, holder=ticket.holder, asked=ticket.seq, attempt=ticket.attempt
+        )
+        if stored is not None:
+            return tuple(LogEntry.of(row) for row in stored)
         message = self._release(ticket)
         if message.attempt != ticket.attempt or message.state != "processing":
             return self._answers(message)  # our turn had run out, and another worker has answered
@@ -208,12 +257,17 @@ class TurnService:
         ``all_of_them``: at the start of the only worker (SQLite). Otherwise only those whose turn has run out.
         """
         lost = self._repository.interrupted(self._clock.now(), all_of_them=all_of_them)
-        for message in lost:
-            conversation = self._repository.get(message.conversation_id, lock=True)
-            if conversation is not None:
-                conversation.turn_holder = conversation.turn_until = None
-            self._give_up(message, "interrupted")
-        return len(lost)
+        return sum(self._apologise(message.conversation_id, message.seq) for message in lost)
+
+    def _apologise(self, conversation_id: str, seq: int) -> bool:
+        """The conversation is locked first, as everywhere; meanwhile another worker may have answered."""
+        conversation = self._repository.get(conversation_id, lock=True)
+        message = self._repository.by_seq(conversation_id, seq)
+        if conversation is None or message is None or message.state != "processing":
+            return False
+        conversation.turn_holder = conversation.turn_until = None
+        self._give_up(message, "interrupted")
+        return True
 
     def _release(self, ticket: Ticket) -> Message:
         conversation = self._repository.get(ticket.conversation_id, lock=True)
@@ -256,23 +310,8 @@ class TurnService:
     def _store_answers(
         self, conversation_id: str, message: Message, reply: Sequence[BotMessage], author: Author = "bot"
     ) -> tuple[LogEntry, ...]:
-        now = self._clock.now()
-        stored = []
-        for item in reply:
-            row = self._repository.append(
-                conversation_id,
-                now,
-                direction="out",
-                author=author,
-                text=item.text,
-                buttons=list(item.buttons) or None,
-                custom=item.custom,
-                state="queued",
-                reply_to=message.seq,
-                attempt=message.attempt,
-            )
-            stored.append(LogEntry.of(row))
-        return tuple(stored)
+        rows = _answer_rows(reply, author, message.seq, message.attempt)
+        return tuple(LogEntry.of(row) for row in self._repository.append_all(conversation_id, self._clock.now(), rows))
 
     def _answers(self, message: Message) -> tuple[LogEntry, ...]:
         return tuple(LogEntry.of(answer) for answer in self._repository.answers(message))
@@ -296,14 +335,38 @@ class TurnService:
             title = self._texts.answers[intent].title
         return title
 
-    def _refuse_flood(self, conversation_id: str) -> None:
+    def _refuse_flood(self, conversation: Conversation) -> None:
         limit = self._settings.messages_per_minute
+        if conversation.last_seq < limit:
+            return  # not so many messages in all
         now = self._clock.now()
-        nth_last = self._repository.nth_last_incoming_at(conversation_id, limit)
+        nth_last = self._repository.nth_last_incoming_at(conversation.id, limit)
         if nth_last is not None and nth_last + timedelta(minutes=1) > now:
             wait = seconds_until(nth_last + timedelta(minutes=1), now)
             raise TooManyMessages("too many messages within a minute", limit=limit, retry_after=wait)
 
+    def _refuse_flood_of_customer(self, customer_id: str) -> None:
+        """Over all conversations and devices: a customer may open as many as they like."""
+        if customer_id:
+            rule = Rules.of(self._settings).messages
+            take_in(self._session, self._settings, self._clock.now(), rule, Subject("customer", customer_id))
+
     def _fingerprint(self, text: str) -> str:
         """Keyed, because the text may be a one-time code."""
         return hmac.new(self._settings.signing_key().encode(), f"message:{text}".encode(), "sha256").hexdigest()
+
+
+def _answer_rows(reply: Sequence[BotMessage], author: Author, reply_to: int, attempt: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "direction": "out",
+            "author": author,
+            "text": item.text,
+            "buttons": list(item.buttons) or None,
+            "custom": item.custom,
+            "state": "queued",
+            "reply_to": reply_to,
+            "attempt": attempt,
+        }
+        for item in reply
+    ]

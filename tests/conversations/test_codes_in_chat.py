@@ -39,7 +39,7 @@ async def test_a_right_code_becomes_a_yes_for_rasa(stack: Stack, conversation_id
     code = await stack.sent_code()
     await stack.say(form.format(code), token=stack.customer_token())
     assert stack.rasa.texts == ['/affirm{"step_up":"done"}']
-    assert stack.rasa.asked[0][2] == {"turn": 3, "channel": "rest"}
+    assert stack.rasa.asked[0][2].items() >= {"turn": 3, "channel": "rest"}.items()
     assert code not in stored(stack, conversation_id)
     assert stack.log(conversation_id)[2].text == "******"
     assert level(stack, conversation_id) == "stepped_up"

@@ -87,7 +87,7 @@ async def test_every_change_of_owner_is_a_message_in_plain_words(stack: Stack, t
     stack.request_human(three[0])
     step("leave")
     notes = [row.text or "" for row in stack.log(three[0]) if row.author == "system"]
-    expected = ["人工排队", "小林", "自动客服", "人工排队", "退出"]
+    expected = ["人工排队", "小林", "自动客服", "满意", "人工排队", "退出"]
     assert len(notes) == len(expected)
     for note, words in zip(notes, expected, strict=True):
         assert words in note

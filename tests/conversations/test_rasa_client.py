@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer, unused_port
 
 from bot.conversations.rasa import (
     BotMessage,
@@ -24,53 +27,104 @@ from bot.core.clock import FixedClock
 from bot.core.settings import Settings
 from tests.gateway import FakeRasa, running
 
-Handler = Callable[[httpx.Request], httpx.Response]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+TIMEOUT_SECONDS = 0.4
 
 
-def client(handler: Handler) -> HttpRasaClient:
-    return HttpRasaClient("http://rasa", "http://actions", timeout_seconds=1, transport=httpx.MockTransport(handler))
+@asynccontextmanager
+async def served(handler: Handler) -> AsyncIterator[str]:
+    """The address of a server that answers everything with ``handler``."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handler)
+    server = TestServer(app)
+    await server.start_server()
+    try:
+        yield str(server.make_url("")).rstrip("/")
+    finally:
+        await server.close()
 
 
-def raising(error: httpx.HTTPError) -> Handler:
-    def handler(_request: httpx.Request) -> httpx.Response:
-        raise error
+@asynccontextmanager
+async def client(handler: Handler | None, actions: Handler | None = None) -> AsyncIterator[HttpRasaClient]:
+    """Of a Rasa that does ``handler``; ``None``: nobody listens there."""
+    nobody = f"http://127.0.0.1:{unused_port()}"
+    async with served(handler or answering()) as rasa_url, served(actions or answering()) as actions_url:
+        rasa = HttpRasaClient(
+            nobody if handler is None else rasa_url, nobody if actions is None else actions_url, timeout_seconds=TIMEOUT_SECONDS
+        )
+        yield rasa
+        await rasa.aclose()
+
+
+def answering(status: int = 200, body: bytes | str | list[Any] | dict[str, Any] = b"", **headers: str) -> Handler:
+    content = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
+
+    async def handler(_request: web.Request) -> web.StreamResponse:
+        return web.Response(status=status, body=content, headers=headers)
 
     return handler
 
 
-FAILURES: list[tuple[Handler, type[RasaError]]] = [
-    (raising(httpx.ConnectError("refused")), RasaUnreachable),
-    (raising(httpx.RemoteProtocolError("cut off")), RasaUnreachable),
-    (raising(httpx.ReadTimeout("slow")), RasaTimeout),
-    (raising(httpx.ConnectTimeout("slow")), RasaTimeout),
-    (raising(httpx.PoolTimeout("busy")), RasaTimeout),
-    (lambda _: httpx.Response(500, text="oops"), RasaRefused),
-    (lambda _: httpx.Response(404, json=[]), RasaRefused),
-    (lambda _: httpx.Response(302, headers={"Location": "http://elsewhere"}), RasaRefused),
-    (lambda _: httpx.Response(200, text="<html>"), RasaMalformed),
-    (lambda _: httpx.Response(200, content=b"\xff\xfe["), RasaMalformed),
-    (lambda _: httpx.Response(200, json={"text": "no list"}), RasaMalformed),
-    (lambda _: httpx.Response(200, json=["no object"]), RasaMalformed),
-    (lambda _: httpx.Response(200, json=[{"text": 5}]), RasaMalformed),
-    (lambda _: httpx.Response(200, json=[{"buttons": [{"title": "no payload"}]}]), RasaMalformed),
-    (lambda _: httpx.Response(200, json=[]), RasaSilent),
-    (lambda _: httpx.Response(200, json=[{"recipient_id": "u"}]), RasaSilent),
+async def cut_off(request: web.Request) -> web.StreamResponse:
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+async def cut_off_in_the_middle(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Length": "100"})
+    await response.prepare(request)
+    await response.write(b'[{"text": "')
+    assert request.transport is not None
+    request.transport.abort()
+    return response
+
+
+async def slow(_request: web.Request) -> web.StreamResponse:
+    await asyncio.sleep(TIMEOUT_SECONDS * 3)
+    return web.json_response([{"text": "late"}])
+
+
+async def slow_in_the_middle(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Length": "100"})
+    await response.prepare(request)
+    await response.write(b'[{"text": "')
+    await asyncio.sleep(TIMEOUT_SECONDS * 3)
+    return response
+
+
+FAILURES = [
+    pytest.param(None, RasaUnreachable, id="nobody listens"),
+    pytest.param(cut_off, RasaUnreachable, id="cut off"),
+    pytest.param(cut_off_in_the_middle, RasaUnreachable, id="cut off in the middle"),
+    pytest.param(slow, RasaTimeout, id="slow"),
+    pytest.param(slow_in_the_middle, RasaTimeout, id="slow in the middle"),
+    pytest.param(answering(500, "oops"), RasaRefused, id="500"),
+    pytest.param(answering(404, []), RasaRefused, id="404"),
+    pytest.param(answering(302, Location="http://elsewhere"), RasaRefused, id="redirected"),
+    pytest.param(answering(200, "<html>"), RasaMalformed, id="html"),
+    pytest.param(answering(200, b"\xff\xfe["), RasaMalformed, id="no text"),
+    pytest.param(answering(200, {"text": "no list"}), RasaMalformed, id="no list"),
+    pytest.param(answering(200, ["no object"]), RasaMalformed, id="no object"),
+    pytest.param(answering(200, [{"text": 5}]), RasaMalformed, id="a number for a text"),
+    pytest.param(answering(200, [{"buttons": [{"title": "no payload"}]}]), RasaMalformed, id="a button without payload"),
+    pytest.param(answering(200, []), RasaSilent, id="nothing"),
+    pytest.param(answering(200, [{"recipient_id": "u"}]), RasaSilent, id="an empty message"),
 ]
 
 
 @pytest.mark.parametrize(("handler", "expected"), FAILURES)
-async def test_each_failure_has_its_error(handler: Handler, expected: type[RasaError]) -> None:
-    rasa = client(handler)
-    with pytest.raises(expected):
-        await rasa.send("c-1", "你好", {})
-    await rasa.aclose()
+async def test_each_failure_has_its_error(handler: Handler | None, expected: type[RasaError]) -> None:
+    async with client(handler) as rasa:
+        with pytest.raises(expected):
+            await rasa.send("c-1", "你好", {})
 
 
 @pytest.mark.parametrize(("handler", "expected"), FAILURES)
 async def test_whatever_rasa_does_the_borrower_gets_an_answer(
-    gateway_settings: Settings, handler: Handler, expected: type[RasaError]
+    gateway_settings: Settings, handler: Handler | None, expected: type[RasaError]
 ) -> None:
-    async with running(gateway_settings, FixedClock(), FakeRasa(), client(handler)) as stack:
+    async with client(handler) as rasa, running(gateway_settings, FixedClock(), FakeRasa(), rasa) as stack:
         (answer,) = await stack.say("还款失败了")
         assert answer["buttons"][0]["payload"] == "/request_human"
         metrics = (await stack.client.get("/metrics")).text
@@ -80,26 +134,27 @@ async def test_whatever_rasa_does_the_borrower_gets_an_answer(
 async def test_the_question_has_the_rest_channels_shape() -> None:
     asked: list[Any] = []
 
-    def handler(request: httpx.Request) -> httpx.Response:
-        asked.append((str(request.url), json.loads(request.content)))
-        return httpx.Response(200, json=[{"recipient_id": "c-1", "text": "好"}])
+    async def handler(request: web.Request) -> web.StreamResponse:
+        asked.append((request.path, await request.json()))
+        return web.json_response([{"recipient_id": "c-1", "text": "好"}])
 
-    rasa = client(handler)
-    assert await rasa.send("c-1", "你好", {"turn": 3}) == [BotMessage(text="好")]
-    assert asked == [("http://rasa/webhooks/rest/webhook", {"sender": "c-1", "message": "你好", "metadata": {"turn": 3}})]
-    await rasa.aclose()
+    async with client(handler) as rasa:
+        assert await rasa.send("c-1", "你好", {"turn": 3}) == [BotMessage(text="好")]
+    assert asked == [("/webhooks/rest/webhook", {"sender": "c-1", "message": "你好", "metadata": {"turn": 3}})]
 
 
 async def test_health_names_the_part_that_does_not_answer() -> None:
-    def handler(request: httpx.Request) -> httpx.Response:
-        if request.url.host == "actions":
-            raise httpx.ConnectError("refused")
-        assert request.url.path == "/webhooks/rest/"
-        return httpx.Response(200, json={"status": "ok"})
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if request.method == "GET":
+            assert request.path == "/webhooks/rest/"
+        return web.json_response([{"text": "您好"}])
 
-    rasa = client(handler)
-    assert await rasa.health() == {"rasa": True, "actions": False}
-    await rasa.aclose()
+    async with client(handler) as rasa:
+        assert await rasa.health() == {"rasa": True, "actions": False}
+    async with client(None, answering()) as rasa:
+        assert await rasa.health() == {"rasa": False, "actions": True}
+    async with client(slow, answering()) as rasa:
+        assert await rasa.health() == {"rasa": False, "actions": True}
 
 
 async def test_rasa_is_ready_only_when_it_has_answered_a_message() -> None:
@@ -107,18 +162,17 @@ async def test_rasa_is_ready_only_when_it_has_answered_a_message() -> None:
     answers: list[list[dict[str, str]]] = [[], [{"text": "您好"}]]
     asked: list[str] = []
 
-    def handler(request: httpx.Request) -> httpx.Response:
+    async def handler(request: web.Request) -> web.StreamResponse:
         if request.method == "GET":
-            return httpx.Response(200, json={"status": "ok"})
-        asked.append(json.loads(request.content)["sender"])
-        return httpx.Response(200, json=answers[len(asked) - 1])
+            return web.json_response({"status": "ok"})
+        asked.append((await request.json())["sender"])
+        return web.json_response(answers[len(asked) - 1])
 
-    rasa = client(handler)
-    assert await rasa.health() == {"rasa": False, "actions": True}
-    assert await rasa.health() == {"rasa": True, "actions": True}
-    assert await rasa.health() == {"rasa": True, "actions": True}
+    async with client(handler, answering()) as rasa:
+        assert await rasa.health() == {"rasa": False, "actions": True}
+        assert await rasa.health() == {"rasa": True, "actions": True}
+        assert await rasa.health() == {"rasa": True, "actions": True}
     assert asked == ["warm-up", "warm-up"]
-    await rasa.aclose()
 
 
 def parsed(*items: dict[str, Any]) -> list[BotMessage]:

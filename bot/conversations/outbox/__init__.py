@@ -1,0 +1,1 @@
+"""Messages to platforms that we call: written with the log, sent in order, tried again, counted against quotas."""
