@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 import structlog
+import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import select
@@ -33,6 +34,7 @@ from bot.core.texts import Texts
 from bot.desk.demo import seed_agents
 from bot.identity.step_up import StepUpService
 from bot.loans.models import CustomerRow
+from tests.secret import SECRET
 
 PHONE = "13900001002"
 Answerer = Callable[[str, str, dict[str, Any]], Awaitable[list[BotMessage]]]
@@ -92,7 +94,9 @@ class Stack:
 
     async def post(self, message: str, *, sender: str = "u-1", token: str | None = None, **metadata: Any) -> httpx.Response:
         body = {"sender": sender, "message": message, "metadata": metadata}
-        return await self.client.post("/webhooks/rest/webhook", json=body, headers=bearer(token))
+        response = await self.client.post("/webhooks/rest/webhook", json=body, headers=bearer(token))
+        await self.runtime.gateway.receipts.flush()  # would be written a moment later
+        return response
 
     async def say(self, message: str, *, sender: str = "u-1", token: str | None = None, **metadata: Any) -> list[dict[str, Any]]:
         response = await self.post(message, sender=sender, token=token, **metadata)
@@ -178,7 +182,7 @@ def gateway_settings(gateway_file: Path, tmp_path: Path) -> Settings:
     return Settings(
         demo=True,
         database_url=f"sqlite:///{path}",
-        secret_key=SecretStr("a key for tests, long enough for HS256 -- 0123456789"),
+        secret_key=SecretStr(SECRET),
         data_dir=ROOT / "data",
         var_dir=tmp_path / "var",
         web_dir=tmp_path / "web",
@@ -213,6 +217,20 @@ async def running(
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://care") as client:
         yield Stack(app, client, settings, clock, rasa)
+
+
+@asynccontextmanager
+async def listening(app: FastAPI) -> AsyncIterator[str]:
+    """The started application on a port of its own, for what needs a real connection; gives ``127.0.0.1:port``."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    await until(lambda: server.started)
+    try:
+        yield f"127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await serving
 
 
 @pytest.fixture

@@ -9,9 +9,12 @@ import yaml
 from fastapi import APIRouter, Query
 from sqlalchemy.orm import Session
 
+from bot.audit.service import AuditTrail, Subject
 from bot.channels.schemas import DemoCustomer, LoginRequest, OtpResponse, TokenResponse
 from bot.conversations.runtime import CurrentRuntime
 from bot.core.http import ERRORS, CleanStr
+from bot.core.limits.service import this_address
+from bot.core.origin import Actor
 from bot.identity.sms import SimulatedCarrier
 from bot.loans.errors import CustomerNotFound
 
@@ -22,8 +25,13 @@ router = APIRouter(prefix="/demo", tags=["demo"], responses=ERRORS)
 async def login(body: LoginRequest, runtime: CurrentRuntime) -> TokenResponse:
     """404 `customer_not_found` for anybody else."""
 
+    await runtime.limits.take(runtime.limits.rules.visitors, this_address())
+
     def known(session: Session) -> str:
-        return runtime.loans.open(session).customer(body.customer_id).customer_id
+        customer_id = runtime.loans.open(session).customer(body.customer_id).customer_id
+        trail = AuditTrail(session, runtime.clock)
+        trail.record("token.issued", Actor("customer", customer_id), Subject(customer_id=customer_id), details={"by": "demo"})
+        return customer_id
 
     customer_id = await runtime.gateway.transaction(known)
     lifetime = timedelta(minutes=runtime.settings.token_minutes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from fastapi import APIRouter, BackgroundTasks, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
 from bot.channels.access import customer_of, proves_visitor
@@ -13,6 +13,7 @@ from bot.channels.schemas import Health, WebhookReply, WebhookRequest
 from bot.conversations.runtime import BearerToken, CurrentRuntime
 from bot.conversations.turns import Inbound
 from bot.core.http import ERRORS
+from bot.core.limits.service import this_address
 
 CHANNEL = "rest"
 
@@ -41,22 +42,23 @@ async def health() -> Health:
 
 
 @router.post("/webhook", summary="Say something to the assistant", response_model_exclude_none=True)
-async def receive(
-    body: WebhookRequest, token: BearerToken, runtime: CurrentRuntime, background: BackgroundTasks
-) -> list[WebhookReply]:
+async def receive(body: WebhookRequest, token: BearerToken, runtime: CurrentRuntime) -> list[WebhookReply]:
     """Answers with the assistant's messages; an empty list while a human owns the conversation.
 
     A repeated `metadata.message_id` returns the first answer; with another text it is refused (`message_id_reused`).
     """
     metadata = body.metadata
+    customer_id = await customer_of(runtime, token, body.sender)
+    if not customer_id:
+        runtime.limits.take_here(runtime.limits.rules.anonymous_messages, this_address())
     inbound = Inbound(
         channel=CHANNEL,
         sender=body.sender,
         text=body.message,
-        customer_id=await customer_of(runtime, token, body.sender),
+        customer_id=customer_id,
         message_id=None if metadata is None or metadata.message_id is None else str(metadata.message_id),
         adopt_anonymous=metadata is not None and proves_visitor(runtime, metadata.visitor_token, body.sender),
     )
     answers = await runtime.gateway.handle(inbound)
-    background.add_task(runtime.gateway.mark_sent, [answer.id for answer in answers if answer.state == "queued"])
+    runtime.gateway.receipts.sent(answer.id for answer in answers if answer.state == "queued")
     return [WebhookReply.of(answer, body.sender) for answer in answers]

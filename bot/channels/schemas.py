@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
+from bot.conversations.resuming import Resumable
 from bot.conversations.service import LogEntry, LogPage
 from bot.core.http import CleanStr, FilledStr
 
@@ -77,20 +78,70 @@ class LogMessage(BaseModel):
             text=entry.text,
             buttons=[Button(**button) for button in entry.buttons] if entry.buttons else None,
             custom=entry.custom,
-            client_id=entry.client_id,
+            client_id=entry.client_id if entry.author == "borrower" else None,
         )
 
 
 class MessagesPage(BaseModel):
-    """``last_seq`` is the next ``after``."""
+    """``last_seq`` is the next ``after``; up to ``agent_read_seq`` the human who owns the conversation has read."""
 
     messages: list[LogMessage]
     last_seq: int
     owner: Literal["bot", "queue", "agent"]
+    agent_read_seq: int = 0
 
     @classmethod
     def of(cls, page: LogPage) -> MessagesPage:
-        return cls(messages=[LogMessage.of(entry) for entry in page.entries], last_seq=page.last_seq, owner=page.owner)
+        return cls(
+            messages=[LogMessage.of(entry) for entry in page.entries],
+            last_seq=page.last_seq,
+            owner=page.owner,
+            agent_read_seq=page.agent_read_seq,
+        )
+
+
+class Acknowledgement(BaseModel):
+    """Up to which ``seq`` the client holds the log, and the borrower has seen it."""
+
+    delivered: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    read: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+
+
+class RatingRequest(BaseModel):
+    """``handoff_id`` as the card of the question names it."""
+
+    sender: Sender
+    handoff_id: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    score: Annotated[int, Field(ge=1, le=5)]
+    comment: Annotated[CleanStr, Field(max_length=500)] | None = None
+
+
+class AcknowledgeRequest(Acknowledgement):
+    sender: Sender
+
+
+class ResumeRequest(BaseModel):
+    sender: Sender | None = Field(None, description="under which this device talks already; a new device has none")
+    visitor_token: CleanStr | None = Field(None, description="of the dialogue that was held here before login")
+
+
+class ResumedConversation(MessagesPage):
+    """The newest part of the log, as `GET /chat/messages` gives it, and where the conversation stands."""
+
+    sender: str = Field(description="to read and write it from now on, with the customer's token")
+    queue_position: int | None = Field(None, description="1 for the next to be served")
+    read_seq: int = Field(description="up to there the borrower has read, on whatever device")
+
+    @classmethod
+    def of_resumable(cls, found: Resumable) -> ResumedConversation:
+        page = MessagesPage.of(found.page)
+        return cls(**dict(page), sender=found.sender, queue_position=found.queue_position, read_seq=found.read_seq)
+
+
+class Resumed(BaseModel):
+    """Without `conversation`, the device goes on with what it has, or begins with its first message."""
+
+    conversation: ResumedConversation | None = None
 
 
 class LeaveQueueRequest(BaseModel):
