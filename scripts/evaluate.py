@@ -14,6 +14,7 @@ import os
 import sys
 import time
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,7 @@ def load_agent(model: Path) -> Agent:
     return Agent.load(str(model))
 
 
-async def parse_all(agent: Agent, questions: list[Question]) -> list[Result]:
+async def parse_all(agent: Agent, questions: Iterable[Question]) -> list[Result]:
     """Each question through the whole NLU pipeline, after one to warm up."""
     await agent.parse_message("你好，我想在15号还500元")
     results = []

@@ -63,29 +63,32 @@ def read_rows(path: Path) -> Iterator[tuple[int, str, str]]:
             yield line, (row["text"] or "").strip(), (row[label] or "").strip()
 
 
-def check(rows: Iterator[tuple[int, str, str]], known: set[str], held_out: set[str]) -> Report:
-    """Sentences, problems and what is left out. `held_out`: bare questions that measure and must not train."""
+def check(rows: Iterator[tuple[int, str, str]], known: set[str], held_out: set[str], *, each: str = "line") -> Report:
+    """Sentences, problems and what is left out. `held_out`: bare questions that measure and must not train.
+
+    `each`: what the number of a row counts.
+    """
     report = Report()
     seen: dict[str, tuple[int, str]] = {}
     for line, text, label in rows:
         intent = label.split("|")[0]
         key = bare(text)
         if intent == UNCLEAR:
-            report.left_out.append(f"line {line}: labelled {UNCLEAR}")
+            report.left_out.append(f"{each} {line}: labelled {UNCLEAR}")
         elif intent not in known:
-            report.problems.append(f"line {line}: unknown intent {intent!r}; data/catalogue/intents.yml lists them")
+            report.problems.append(f"{each} {line}: unknown intent {intent!r}; data/catalogue/intents.yml lists them")
         elif not key:
-            report.problems.append(f"line {line}: no word in {text!r}")
+            report.problems.append(f"{each} {line}: no word in {text!r}")
         elif len(text) > LONGEST:
-            report.problems.append(f"line {line}: {len(text)} characters, at most {LONGEST}")
+            report.problems.append(f"{each} {line}: {len(text)} characters, at most {LONGEST}")
         elif key in held_out:
-            report.left_out.append(f"line {line}: {text!r} measures the model (tests/data)")
+            report.left_out.append(f"{each} {line}: {text!r} measures the model (tests/data)")
         elif key in seen and seen[key][1] != intent:
             report.problems.append(
-                f"line {line}: {text!r} is {intent} here and {seen[key][1]} in line {seen[key][0]}; choose one"
+                f"{each} {line}: {text!r} is {intent} here and {seen[key][1]} in {each} {seen[key][0]}; choose one"
             )
         elif key in seen:
-            report.left_out.append(f"line {line}: the same as line {seen[key][0]}")
+            report.left_out.append(f"{each} {line}: the same as {each} {seen[key][0]}")
         else:
             seen[key] = (line, intent)
             report.sentences.setdefault(intent, []).append(mask(text).translate(_ENTITY_MARKS))

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from bot.cases.evidence.sheet import EvidenceSheet
+from bot.cases.thread import CaseKind
 from bot.core.http import CleanStr, FilledStr
 
 
@@ -21,10 +23,47 @@ class AgentView(BaseModel):
     role: Literal["agent", "supervisor", "admin"]
 
 
-class AgentSession(BaseModel):
-    token: str
-    expires_in: int = Field(description="seconds")
+class SessionView(BaseModel):
+    csrf_token: str = Field(description="a browser sends it as `X-CSRF-Token` with each change")
     agent: AgentView
+    now: datetime = Field(description="our clock: deadlines are counted by it, not by the computer's")
+
+
+class AgentSession(SessionView):
+    token: str = Field(description="for programs without cookies")
+    expires_in: int = Field(description="seconds")
+
+
+class PresenceRequest(BaseModel):
+    presence: Literal["online", "busy", "away"] = Field(description="`online`: conversations may be assigned to me")
+
+
+class Colleague(BaseModel):
+    agent: AgentView
+    presence: Literal["online", "busy", "away"]
+    skills: list[str] = Field(description="empty: everything")
+    load: int = Field(description="conversations now")
+    most: int = Field(description="conversations at once")
+
+
+class Colleagues(BaseModel):
+    colleagues: list[Colleague]
+
+
+class TransferRequest(BaseModel):
+    to_agent: Annotated[FilledStr, Field(max_length=32)] | None = Field(None, description="empty: whoever is next")
+
+
+class ReadRequest(BaseModel):
+    seq: Annotated[int, Field(ge=0, le=2**31 - 1)]
+
+
+class DueCase(BaseModel):
+    """The undecided case of a borrower who goes before others because it is near its deadline, or late."""
+
+    case_no: str
+    kind: CaseKind
+    due_on: date
 
 
 class QueueItem(BaseModel):
@@ -33,8 +72,12 @@ class QueueItem(BaseModel):
     conversation_id: str
     position: int
     reason: str
+    skill: str | None = Field(description="what the reason asks for (data/catalogue/handoff.yml)")
     priority: int
+    name: str | None = Field(description="of the customer, masked; empty also when the loan books cannot be asked")
+    due_case: DueCase | None = Field(description="why they go before others, besides what they came for")
     waiting_seconds: int
+    for_agent: str | None = Field(description="passed on to this colleague")
     offline: bool = Field(description="asked outside office hours: the bot has the conversation until somebody claims it")
     level: Literal["anonymous", "identified", "stepped_up"]
     customer_id: str | None
@@ -44,11 +87,13 @@ class QueueItem(BaseModel):
 class OwnItem(BaseModel):
     """One conversation that this agent owns."""
 
+    name: str | None = Field(description="of the customer; empty also when the loan books cannot be asked")
     conversation_id: str
     reason: str | None
     level: Literal["anonymous", "identified", "stepped_up"]
     customer_id: str | None
     last_text: str | None
+    unread: int = Field(description="messages of the borrower that the agent has not read")
 
 
 class Queue(BaseModel):
@@ -79,6 +124,7 @@ class TranscriptMessage(BaseModel):
     text: str | None
     buttons: list[dict[str, str]] | None
     custom: dict[str, Any] | None
+    message_id: str | None = Field(description="of an agent's reply: the id that it was sent with")
 
 
 class ContractSummary(BaseModel):
@@ -114,12 +160,15 @@ class CaseSummary(BaseModel):
     """A case that is not over. ``disputed_amount`` is in 分."""
 
     case_no: str
-    kind: Literal["complaint", "dispute", "fraud_report", "credit_correction"]
+    kind: CaseKind
     status: str
     received_on: date
     decide_by: date
     next_update_by: date | None
     disputed_amount: int | None
+    evidence: EvidenceSheet | None = Field(
+        description="of a dispute about overdue penalty: the raw records as of today, each with the rules that used it"
+    )
 
 
 class ConversationView(BaseModel):
@@ -129,11 +178,14 @@ class ConversationView(BaseModel):
     agent_id: str | None
     reason: str | None
     case_no: str | None = Field(description="the case that the handoff is about")
+    due_case: DueCase | None = Field(description="the case near its deadline that let the borrower go before others")
     identity: Identity
     loans: LoanSnapshot | None = Field(description="of an identified borrower")
     cases: list[CaseSummary] = Field(description="of an identified borrower: what is not over, newest first")
     messages: list[TranscriptMessage]
     last_seq: int
+    delivered_seq: int = Field(description="up to there the borrower's client has our messages")
+    read_seq: int = Field(description="up to there the borrower has read them")
 
 
 class ReplyRequest(BaseModel):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,22 +9,8 @@ import pytest
 from bot.cases.handling import CaseHandling
 from bot.cases.service import CaseService
 from bot.cases.thread import Actor
-from bot.core.clock import FixedClock
-from bot.core.database import Database
-from bot.core.settings import Settings
-from bot.desk.demo import seed_agents
 from bot.loans.service import SqlLoanBackend
-from tests.gateway import FakeRasa, Stack, running
-
-
-@pytest.fixture
-async def demo(seeded: Database, gateway_settings: Settings, process_logging: None) -> AsyncIterator[Stack]:
-    """The application over the demo people and their contracts."""
-    settings = gateway_settings.model_copy(update={"database_url": str(seeded.engine.url)})
-    with seeded.transaction() as session:
-        seed_agents(session, settings)
-    async with running(settings, FixedClock(), FakeRasa()) as started:
-        yield started
+from tests.gateway import Stack
 
 
 async def seen(stack: Stack, customer_id: str | None) -> dict[str, Any]:
@@ -86,8 +71,25 @@ async def test_open_cases_of_the_borrower_and_of_nobody_else_are_listed(demo: St
             "decide_by": "2026-09-06",
             "next_update_by": "2026-08-25",
             "disputed_amount": None,
+            "evidence": None,
         }
     ]
+
+
+async def test_a_dispute_comes_with_its_raw_records_and_the_rules_that_used_them(demo: Stack) -> None:
+    with demo.database.transaction() as session:
+        CaseService(session, demo.clock, SqlLoanBackend(session, demo.clock)).open_dispute(
+            customer_id="C1007", conversation_id="v", channel="rest", story="系统扣款失败", key="k",
+            contract_no="FQ-20260315-1007", instalment=5,
+        )  # fmt: skip
+    (case,) = (await seen(demo, "C1007"))["cases"]
+    evidence = case["evidence"]
+    assert (evidence["penalty"], evidence["system_caused"], evidence["borrower_caused"]) == (35, 5, 30)
+    used = {(record["kind"], record["values"].get("code")): record["used_by"] for record in evidence["records"]}
+    assert used["debit_attempt", "SYS_TIMEOUT"] == ["3a_debit_of_due_date"]
+    assert used["debit_attempt", "INSUFFICIENT_FUNDS"] == ["3a_ends_by_borrower_failure"]
+    assert [rule["paragraph"] for rule in evidence["rules"]] == ["§3(a)", "§3(a)", "§3(c)"]
+    assert "hold" in {record["kind"] for record in evidence["records"]}
 
 
 async def test_of_an_anonymous_borrower_nothing_is_shown(demo: Stack) -> None:

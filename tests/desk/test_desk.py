@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from bot.cases.service import CaseService
+from bot.conversations.handoff import HandoffService
 from bot.conversations.rasa import BotMessage
-from tests.gateway import Stack, bearer
+from tests.gateway import Stack, bearer, until
 
 API = "/desk/api/conversations"
 
@@ -47,6 +49,53 @@ async def test_the_queue_shows_who_waits_why_and_how_long(stack: Stack, waiting:
     assert [item["position"] for item in queue["waiting"]] == [1]
 
 
+def complaint(stack: Stack) -> str:
+    with stack.database.transaction() as session:
+        cases = CaseService(session, stack.clock, stack.runtime.loans.open(session))
+        opened = cases.open_complaint(
+            customer_id="C1002",
+            conversation_id="x",
+            channel="rest",
+            story="你们态度太差，我要投诉",
+            callback_phone=None,
+            key="complaint",
+        )
+        return opened.case.case_no
+
+
+async def test_whose_case_is_near_its_deadline_goes_first_and_the_desk_says_why(stack: Stack) -> None:
+    case_no = complaint(stack)
+    stack.clock.advance(days=12)
+    await stack.say("排得更久的人", sender="u-2")
+    stack.request_human(stack.conversation("u-2").id)
+    stack.clock.advance(seconds=30)
+    await stack.say("我要人工", token=stack.customer_token())
+    mine = stack.conversation(customer_id="C1002").id
+    stack.request_human(mine)
+    agent = stack.agent()
+    _, queue = await call(stack, "GET", "/desk/api/queue", agent)
+    due = {"case_no": case_no, "kind": "complaint", "due_on": (stack.clock.today() + timedelta(days=3)).isoformat()}
+    assert [(item["conversation_id"] == mine, item["priority"], item["due_case"]) for item in queue["waiting"]] == [
+        (True, 3, due),
+        (False, 0, None),
+    ]
+    assert (await call(stack, "GET", f"{API}/{mine}", agent))[1]["due_case"] == due, "the packet says it too"
+    supervisor = stack.agent("S2101")
+    words = {"facts": "查了", "reasons": "如此", "remedy": "致歉", "outcome": "for_borrower"}
+    assert (await call(stack, "POST", f"/desk/api/cases/{case_no}/decide", supervisor, **words))[0] == 200
+    _, queue = await call(stack, "GET", "/desk/api/queue", agent)
+    assert [item["due_case"] for item in queue["waiting"]] == [None, None], "decided meanwhile: no date is pending any more"
+
+
+async def test_a_case_with_time_left_gives_no_place_in_front(stack: Stack) -> None:
+    complaint(stack)
+    stack.clock.advance(days=11)
+    await stack.say("我要人工", token=stack.customer_token())
+    stack.request_human(stack.conversation(customer_id="C1002").id)
+    _, queue = await call(stack, "GET", "/desk/api/queue", stack.agent())
+    assert [(item["priority"], item["due_case"]) for item in queue["waiting"]] == [(0, None)]
+
+
 async def test_a_conversation_from_queue_to_reply_and_back(stack: Stack, waiting: str) -> None:
     token = stack.customer_token()
     agent = stack.agent()
@@ -60,7 +109,7 @@ async def test_a_conversation_from_queue_to_reply_and_back(stack: Stack, waiting
     page = await poll
     assert (page["messages"][0]["author"], page["messages"][0]["text"], page["owner"]) == ("agent", "您好，我查一下", "agent")
     assert page["messages"][0]["seq"] == stored["seq"]
-    assert [row.state for row in stack.log(waiting) if row.author == "agent"] == ["sent"]
+    await until(lambda: [row.state for row in stack.log(waiting) if row.author == "agent"] == ["sent"])
     assert await call(stack, "POST", f"{API}/{waiting}/give-back", agent) == (200, {"owner": "bot"})
     assert (await stack.say("还有问题", token=token))[0]["text"] == "听到：还有问题"
 
@@ -70,6 +119,13 @@ async def test_of_two_agents_only_one_gets_the_conversation(stack: Stack, waitin
     results = await asyncio.gather(*(call(stack, "POST", f"{API}/{waiting}/claim", who) for who in (first, second)))
     assert sorted(status for status, _ in results) == [200, 409]
     assert [body for status, body in results if status == 409] == ["already_claimed"]
+
+
+async def test_who_was_slower_is_told_who_has_the_conversation(stack: Stack, waiting: str) -> None:
+    await call(stack, "POST", f"{API}/{waiting}/claim", stack.agent("A2001"))
+    refused = await stack.client.post(f"{API}/{waiting}/claim", headers=stack.agent("A2002"))
+    error = refused.json()["error"]
+    assert (error["code"], error["details"]) == ("already_claimed", {"by": "A2001", "name": "小林"})
 
 
 async def test_only_the_owner_replies_and_gives_back(stack: Stack, waiting: str) -> None:
@@ -85,7 +141,11 @@ async def test_a_conversation_of_the_bot_cannot_be_claimed(stack: Stack) -> None
     await stack.say("你好")
     path = f"{API}/{stack.conversation().id}"
     agent = stack.agent()
-    assert await call(stack, "POST", f"{path}/claim", agent) == (409, "not_in_queue")
+    assert await call(stack, "POST", f"{path}/claim", agent) == (404, "conversation_not_found")
+    stack.request_human(stack.conversation().id)
+    with stack.database.transaction() as session:
+        HandoffService(session, stack.clock, stack.runtime.texts).leave(stack.conversation().id)
+    assert await call(stack, "POST", f"{path}/claim", agent) == (409, "not_in_queue"), "every agent saw it waiting"
 
 
 @pytest.mark.parametrize("conversation_id", ["0" * 32, "made-up", "x" * 500, "%00", "..%2f..%2fx"])
@@ -93,7 +153,8 @@ async def test_a_conversation_of_the_bot_cannot_be_claimed(stack: Stack) -> None
 async def test_what_is_not_there_is_a_404(stack: Stack, conversation_id: str, method: str, suffix: str) -> None:
     agent = bearer(stack.runtime.tokens.issue("agent", "A2001", lifetime=timedelta(hours=1)))
     status, code = await call(stack, method, f"{API}/{conversation_id}{suffix}", agent, text="x")
-    assert (status, code) in {(404, "conversation_not_found"), (404, "not_found"), (405, "method_not_allowed")}
+    not_theirs = {(403, "not_the_owner")} if suffix in ("/reply", "/give-back") else set()
+    assert (status, code) in {(404, "conversation_not_found"), (404, "not_found"), (405, "method_not_allowed")} | not_theirs
 
 
 async def test_the_transcript_is_masked_until_the_owner_needs_it(stack: Stack, waiting: str) -> None:
@@ -102,9 +163,9 @@ async def test_the_transcript_is_masked_until_the_owner_needs_it(stack: Stack, w
     assert view["messages"][0]["text"] == "我的电话139****1002，卡号6222********0123"
     assert view["identity"] == {"level": "identified", "customer_id": "C1002", "name": "李婷", "phone": "139****1002"}
     assert (view["owner"], view["reason"]) == ("queue", "report_wrong_charge")
-    assert await call(stack, "GET", f"{API}/{waiting}?reveal=true", owner) == (403, "not_the_owner")
+    assert await call(stack, "GET", f"{API}/{waiting}?reveal=true&reason=核对卡号", owner) == (403, "not_the_owner")
     await call(stack, "POST", f"{API}/{waiting}/claim", owner)
-    _, view = await call(stack, "GET", f"{API}/{waiting}?reveal=true", owner)
+    _, view = await call(stack, "GET", f"{API}/{waiting}?reveal=true&reason=核对卡号", owner)
     assert view["messages"][0]["text"] == "我的电话13900001002，卡号6222021234567890123"
 
 
