@@ -10,7 +10,7 @@ import logging
 import signal
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -22,20 +22,42 @@ from fastapi import FastAPI
 from sqlalchemy.orm import Session
 from starlette.middleware.cors import CORSMiddleware
 
-from bot.channels import chat, demo, operations, rest
+from bot.attachments.upload import UPLOAD_PATHS
+from bot.audit.service import audited
+from bot.channels import attachments as borrower_attachments
+from bot.channels import bank, callbacks, chat, demo, media, operations, rest, socket
+from bot.channels import cases as borrower_cases
+from bot.channels.connector import Kit
+from bot.channels.push import Push
+from bot.channels.registry import connectors
 from bot.channels.web import install_web
 from bot.conversations.gateway import Gateway
+from bot.conversations.inbox.port import MEDIA_TEXT
 from bot.conversations.metrics import Metrics
+from bot.conversations.outbox import render
 from bot.conversations.rasa import HttpRasaClient, RasaClient
 from bot.conversations.runtime import Runtime
 from bot.conversations.turns import REQUIRED_TEXTS, TurnService
 from bot.core.clock import Clock, SystemClock
 from bot.core.database import Database
+from bot.core.headers import SecurityHeaders
 from bot.core.http import BodyLimit, RequestBoundary, install_error_handlers
+from bot.core.limits.service import Limits
 from bot.core.logs import configure_logging
+from bot.core.proxies import TrustedProxies
 from bot.core.settings import Settings
 from bot.core.texts import Texts
+from bot.desk import attachment_routes as desk_attachments
+from bot.desk import audit as desk_audit
+from bot.desk import case_commands as desk_commands
+from bot.desk import case_routes as desk_cases
+from bot.desk import delivery_routes as desk_deliveries
+from bot.desk import incident_routes as desk_incidents
+from bot.desk import remediation_routes
 from bot.desk import routes as desk
+from bot.desk import socket as desk_socket
+from bot.desk import work_routes as desk_work
+from bot.identity import binding
 from bot.identity.tokens import Tokens
 from bot.loans.backends import loan_backends
 from bot.migrations.run import alembic_config
@@ -55,13 +77,13 @@ def create_app(
 ) -> FastAPI:
     """The application; what is not given is made from the settings.
 
-    Raises ``RuntimeError`` for an unusable key, ``NotStartable`` for missing texts. The database is looked at when the
-    application starts: it must have been migrated before.
+    Raises ``RuntimeError`` for an unusable key, ``ChannelMisconfigured``, ``NotStartable`` for missing texts. The database is
+    looked at when the application starts: it must have been migrated before.
     """
     clock = clock or SystemClock(settings.business_date)
     rasa = rasa or HttpRasaClient(settings.rasa_url, settings.actions_url, timeout_seconds=settings.rasa_timeout_seconds)
     texts = texts or load_texts(settings)
-    database = Database(settings.database_url)
+    database = audited(Database(settings.database_url), settings)
     metrics = Metrics()
     runtime = Runtime(
         settings=settings,
@@ -73,6 +95,7 @@ def create_app(
         gateway=Gateway(settings, clock, database, texts, rasa, metrics),
         metrics=metrics,
         loans=loan_backends(settings, clock),
+        limits=Limits(settings, clock, database),
     )
     app = FastAPI(
         title="随星客服",
@@ -80,15 +103,44 @@ def create_app(
         version="0.1.0",
         lifespan=lifespan,
         strict_content_type=False,
+        docs_url="/docs" if settings.demo else None,  # its scripts come from a CDN: not beside the desk's cookie
+        redoc_url=None,
     )
     app.state.runtime = runtime
     install_error_handlers(app)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        BodyLimit, max_bytes=settings.max_body_bytes, uploads=UPLOAD_PATHS, upload_bytes=settings.attachment_max_bytes
+    )
     app.add_middleware(RequestBoundary)  # around everything that may fail
     if settings.cors_origins:
         allow_origins(app, settings.cors_origins)
-    for router in (rest.router, chat.router, desk.router, operations.router):
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(TrustedProxies, proxies=settings.trusted_proxies)
+    for router in (
+        rest.router,
+        chat.router,
+        socket.router,
+        borrower_cases.router,
+        borrower_attachments.router,
+        desk.router,
+        desk_work.router,
+        desk_socket.router,
+        desk_audit.router,
+        desk_cases.router,
+        desk_commands.router,
+        desk_attachments.router,
+        desk_incidents.router,
+        desk_deliveries.router,
+        operations.router,
+    ):
         app.include_router(router)
+    app.include_router(remediation_routes.router)
+    app.include_router(bank.closed if settings.bank_callback_secret is None else bank.make_router(settings))
+    connected = connectors(settings, Kit(settings, clock, database))
+    app.state.push = Push(settings, clock, database, texts, runtime.gateway, runtime.loans, connected, runtime.decoders)
+    for connector in connected.values():
+        app.include_router(callbacks.make_router(connector))
+    app.include_router(callbacks.closed)
     if settings.demo:
         app.include_router(demo.router)
     install_web(app, settings.web_dir)
@@ -96,7 +148,7 @@ def create_app(
 
 
 def allow_origins(app: FastAPI, origins: list[str]) -> None:
-    """Pages of ``origins`` may embed the widget. Outermost, so that they can read our errors too; no cookies are in use."""
+    """Pages of ``origins`` may embed the widget. Around the rest, so that they can read our errors too; no cookies are in use."""
     app.add_middleware(
         CORSMiddleware,
         allow_origins=origins,
@@ -133,8 +185,16 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     if lost:
         log.warning("answered interrupted messages with an apology", count=lost)
     end_long_polls_on_signals(runtime.gateway)
+    watching = asyncio.create_task(runtime.gateway.run())
+    push: Push = app.state.push
+    push.start()
     yield
+    await push.stop()
+    watching.cancel()
+    with suppress(asyncio.CancelledError):
+        await watching
     await runtime.rasa.aclose()
+    await runtime.limits.aclose()
     runtime.loans.close()
     runtime.database.dispose()
 
@@ -161,7 +221,8 @@ def end_long_polls_on_signals(gateway: Gateway) -> None:
 def load_texts(settings: Settings) -> Texts:
     """Raises ``NotStartable`` naming every text that the gateway needs and does not find."""
     texts = Texts.load(settings.data_dir / "answers")
-    missing = [key for key in REQUIRED_TEXTS if key not in texts.dialogue]
+    needed = (*REQUIRED_TEXTS, *binding.REQUIRED_TEXTS, *render.REQUIRED_TEXTS, *media.REQUIRED_TEXTS, MEDIA_TEXT)
+    missing = [key for key in needed if key not in texts.dialogue]
     if missing:
         raise NotStartable(f"data/answers lacks {', '.join(missing)}")
     return texts

@@ -35,14 +35,15 @@ DEMO_PEOPLE = "郭海 C1001, 李婷 C1002, 王强 C1003, 赵敏 C1004, 陈磊 C1
 
 
 def commands(settings: Settings, model: Path) -> list[Command]:
-    """Rasa (on loopback only, its HTTP API off), the action server, the app and, in the demo, the loan worker."""
+    """Rasa (on loopback only, its HTTP API off), the action server, the app and the worker."""
     rasa = [
         *(str(ROOT / ".venv-nlu/bin/python"), "-W", "ignore", "-m", "rasa", "run", "--model", str(model)),
         *("--interface", "127.0.0.1", "--port", str(settings.rasa_port)),
         *("--endpoints", "endpoints.yml", "--credentials", "credentials.yml"),
     ]
     app = [
-        *(sys.executable, "-m", "uvicorn", "bot.app:create_app_from_env", "--factory", "--no-access-log"),
+        *(sys.executable, "-m", "uvicorn", "bot.app:create_app_from_env", "--factory"),
+        *("--no-access-log", "--no-server-header", "--no-proxy-headers"),
         *("--host", settings.app_host, "--port", str(settings.app_port)),
     ]
     rasa_env = {
@@ -58,14 +59,15 @@ def commands(settings: Settings, model: Path) -> list[Command]:
         Command("actions", [sys.executable, "-W", "ignore", "-m", "actions"]),
         Command("app", app),
     ]
-    if settings.demo or settings.payment_channel != Settings.model_fields["payment_channel"].default:
-        # Without a real payment channel there is nothing that a worker outside the demo could do.
-        found.append(Command("loans", [sys.executable, "-W", "ignore", "-m", "bot.loans.worker"]))
+    if settings.demo or settings.notice_sender != Settings.model_fields["notice_sender"].default:
+        # Outside the demo the worker refuses to pretend that it sends messages: name a real sender first.
+        found.append(Command("worker", [sys.executable, "-W", "ignore", "-m", "bot.worker"]))
     return found
 
 
 def prepare(settings: Settings) -> None:
     """Migrates the database; with ``DEMO=1`` fills an empty one with the demo people and agents."""
+    from bot.audit.service import audited  # noqa: PLC0415
     from bot.desk.demo import seed_agents  # noqa: PLC0415
     from bot.loans.demo import seed_if_empty  # noqa: PLC0415
     from bot.migrations.run import upgrade  # noqa: PLC0415
@@ -74,7 +76,7 @@ def prepare(settings: Settings) -> None:
     if not settings.demo:
         return
     settings.signing_key()
-    database = Database(settings.database_url)
+    database = audited(Database(settings.database_url), settings)
     clock = SystemClock(settings.business_date)
     if seed_if_empty(database, clock):
         print(f"── demo: people and contracts as of {clock.today()}", flush=True)
@@ -106,22 +108,27 @@ def current_model() -> Path:
 async def wait_until_ready(settings: Settings, started: float) -> None:
     """Ready means: every part answers, and Rasa has answered one message (bot/conversations/rasa.py)."""
     base = f"http://127.0.0.1:{settings.app_port}"
+    hinted = False
     async with httpx.AsyncClient(timeout=10) as client:
-        while time.monotonic() - started < READY_SECONDS:
+        while not await _answers(client, f"{base}/readyz"):
+            if not hinted and time.monotonic() - started > READY_SECONDS:
+                hinted = True
+                print("── not ready after two minutes: a slow machine, or look at the lines above", flush=True)
             await asyncio.sleep(0.4)
-            try:
-                if (await client.get(f"{base}/readyz")).status_code != 200:
-                    continue
-            except httpx.HTTPError:
-                continue
-            print_welcome(settings, time.monotonic() - started)
-            return
-    print("── not ready after two minutes: look at the lines above", flush=True)
+    print_welcome(settings, time.monotonic() - started)
+
+
+async def _answers(client: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await client.get(url)).status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 def print_welcome(settings: Settings, seconds: float) -> None:
     url = f"http://{settings.app_host}:{settings.app_port}"
-    print(f"\n── 随星客服 is ready after {seconds:.0f} s\n   page      {url}/\n   API docs  {url}/docs")
+    docs = "docs" if settings.demo else "openapi.json"
+    print(f"\n── 随星客服 is ready after {seconds:.0f} s\n   page      {url}/\n   API docs  {url}/{docs}")
     if settings.demo:
         print(
             f"   demo      log in on the page as {DEMO_PEOPLE}\n"

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,28 +41,30 @@ SECONDS_AT_MOST = 1800
 WORTH_SHOWING = re.compile(r"\b(?:INFO|ERROR)\s+(?:rasa\.engine|bot\.nlu)\S*\s+-\s+(?P<text>.*)")
 
 
-def inputs() -> Iterator[Path]:
-    """All files the model depends on, in a fixed order."""
+def inputs(without: Collection[Path] = ()) -> Iterator[Path]:
+    """All files the model depends on, in a fixed order; `without`: files taken as if they were not there."""
     for name in INPUTS:
         path = ROOT / name
         if path.is_file():
             yield path
         elif path.is_dir():
-            yield from sorted(file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+            yield from sorted(
+                file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts and file not in without
+            )
 
 
-def content_hash() -> str:
+def content_hash(without: Collection[Path] = ()) -> str:
     """12 hex digits over names and contents of `inputs`."""
     digest = hashlib.sha256()
-    for path in inputs():
+    for path in inputs(without):
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:12]
 
 
-def current_model() -> Path:
+def current_model(without: Collection[Path] = ()) -> Path:
     """Where the model of the present data is or will be."""
-    return MODELS / f"suixing-{content_hash()}.tar.gz"
+    return MODELS / f"suixing-{content_hash(without)}.tar.gz"
 
 
 def environment() -> dict[str, str]:
@@ -78,15 +80,26 @@ def environment() -> dict[str, str]:
     }
 
 
-def train(target: Path) -> None:
+def data_paths(without: Collection[Path] = ()) -> list[str]:
+    """What Rasa reads, relative to the root: whole folders, and the other files of a folder with a file left out."""
+    found: list[str] = []
+    for folder in (ROOT / name for name in DATA_FOLDERS):
+        if any(folder in path.parents for path in without):
+            files = (file for file in sorted(folder.rglob("*")) if file.is_file() and file not in without)
+            found += [str(file.relative_to(ROOT)) for file in files]
+        elif folder.is_dir():
+            found.append(str(folder.relative_to(ROOT)))
+    return found
+
+
+def train(target: Path, without: Collection[Path] = ()) -> None:
     """Run `rasa train`; the archive gets its name only when it is complete. Exits with Rasa's last lines when it fails."""
     started = time.monotonic()
-    data = [folder for folder in DATA_FOLDERS if (ROOT / folder).is_dir()]
     print(f"── model: training {target.name} (about a minute)", flush=True)
     with tempfile.TemporaryDirectory(prefix="training-", dir=MODELS) as scratch:
         command = [
             *(sys.executable, "-W", "ignore", "-m", "rasa", "train", "--domain", "domain.yml", "--config", "config.yml"),
-            *("--data", *data, "--out", scratch, "--fixed-model-name", "model"),
+            *("--data", *data_paths(without), "--out", scratch, "--fixed-model-name", "model"),
         ]
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8"

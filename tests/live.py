@@ -7,10 +7,12 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -19,10 +21,12 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.secret import SECRET
+
 ROOT = Path(__file__).resolve().parents[1]
 BUSINESS_DATE = date(2026, 8, 22)
 """郭海's tenth instalment is then due on 8月10日, as in the product text."""
-START_SECONDS = 120
+START_SECONDS = 300
 _numbers = itertools.count(1)
 
 
@@ -66,11 +70,20 @@ class Chat:
 
 @dataclass
 class LiveApp:
-    """A running stack. ``log`` is what its terminal would show."""
+    """A running stack. ``log`` is what its terminal would show, ``database`` the file it keeps its books in.
+
+    ``env``: the environment of its processes.
+    """
 
     url: str
     log: Path
     client: httpx.Client
+    database: Path
+    env: dict[str, str]
+
+    def start_over(self) -> None:
+        """Puts every table back to what it held when the stack was ready. Conversations begun before are gone."""
+        copy_database(self.database.with_name("as_seeded.db"), self.database)
 
     def chat(self, customer_id: str | None = None) -> Chat:
         """A new conversation, anonymous or of a demo customer."""
@@ -85,7 +98,7 @@ class LiveApp:
         return code
 
     def pid(self, process: str) -> int:
-        """The process id of ``rasa``, ``actions`` or ``app``, the latest one if it was restarted."""
+        """The process id of ``rasa``, ``actions``, ``app`` or ``worker``, the latest one if it was restarted."""
         found = re.findall(rf"^{process}\s*\| started \(pid (\d+)\)", self.log.read_text(encoding="utf-8"), re.MULTILINE)
         return int(found[-1])
 
@@ -104,19 +117,33 @@ def free_ports(count: int) -> list[int]:
             item.close()
 
 
-def start_stack(folder: Path) -> Generator[LiveApp]:
-    """Starts the stack with its data under ``folder`` and stops it in the end. Fails with the log when it does not get ready."""
+def copy_database(source: Path, target: Path) -> None:
+    """Copies a SQLite database while others have it open; they see all of the change or none."""
+    with sqlite3.connect(source, timeout=20) as reading, sqlite3.connect(target, timeout=20) as writing:
+        reading.backup(writing)
+    reading.close()
+    writing.close()
+
+
+def start_stack(folder: Path, **settings: str) -> Generator[LiveApp]:
+    """Starts the stack with its data under ``folder`` and stops it in the end. Fails with the log when it does not get ready.
+
+    ``settings``: environment variables besides or instead of ours.
+    """
     app_port, rasa_port, actions_port = free_ports(3)
+    database = folder / "suixing.db"
     env = {
         **os.environ,
         "DEMO": "1",
         "BUSINESS_DATE": BUSINESS_DATE.isoformat(),
-        "DATABASE_URL": f"sqlite:///{folder / 'suixing.db'}",
+        "DATABASE_URL": f"sqlite:///{database}",
         "VAR_DIR": str(folder),
+        "SECRET_KEY": SECRET,
         "APP_PORT": str(app_port),
         "RASA_PORT": str(rasa_port),
         "ACTIONS_PORT": str(actions_port),
         "PYTHONWARNINGS": "ignore",
+        **settings,
     }
     log = folder / "serve.log"
     with log.open("wb") as output:
@@ -126,15 +153,55 @@ def start_stack(folder: Path) -> Generator[LiveApp]:
     url = f"http://127.0.0.1:{app_port}"
     try:
         _wait_until_ready(process, log)
+        if "DATABASE_URL" not in settings:
+            copy_database(database, folder / "as_seeded.db")
         with httpx.Client(base_url=url, timeout=20) as client:
-            yield LiveApp(url, log, client)
+            yield LiveApp(url, log, client, database, env)
     finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        _stop(process)
+
+
+@contextmanager
+def web_process(app: LiveApp, name: str, **settings: str) -> Iterator[str]:
+    """Another web process of a running stack, on the same database, Rasa and action server; its URL. ``settings`` as above."""
+    (port,) = free_ports(1)
+    command = ("-m", "uvicorn", "bot.app:create_app_from_env", "--factory", "--no-access-log", "--port", str(port))
+    log = app.log.with_name(f"{name}.log")
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env={**app.env, **settings},
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not _answers(f"{url}/readyz"):
+            if process.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"{name} did not start:\n{log.read_text(encoding='utf-8', errors='replace')[-4000:]}")
+            time.sleep(0.2)
+        yield url
+    finally:
+        _stop(process)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=10).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> None:
