@@ -6,6 +6,7 @@ import warnings
 
 from actions.base import Services
 from actions.registry import make_executor
+from bot.audit.service import audited
 from bot.core.clock import SystemClock
 from bot.core.database import Database
 from bot.core.logs import configure_logging
@@ -23,7 +24,7 @@ def main() -> None:
     configure_logging(json=settings.log_json)
     clock = SystemClock(settings.business_date)
     services = Services(
-        database=Database(settings.database_url),
+        database=audited(Database(settings.database_url), settings),
         clock=clock,
         texts=Texts.load(settings.data_dir / "answers"),
         settings=settings,

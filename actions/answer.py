@@ -13,16 +13,17 @@ from typing import Any
 
 from rasa_sdk import Tracker
 
+from actions.appeal import offer_appeal
 from actions.base import CareAction, Events
 from actions.early_repayment import preview
 from actions.follow_up import inherit_topic, remember_topic
 from actions.forms import FORM_OF, is_bare_answer
 from actions.guard import asks_about_somebody_else, login_first, own_contract
 from actions.lexicon import dialogue_words
-from actions.meaning import SMALLTALK, ask_meaning, quoted
-from actions.story import hear_story
+from actions.meaning import SMALLTALK, ask_meaning, needs_no_choice, quoted
+from actions.story import hear_story, tell_contact
 from actions.topics import account, cost, credit, overdue, product, repayment, safety, service, smalltalk, trouble
-from actions.topics.service import PRIORITY_DISTRESS, PRIORITY_FRAUD, hand_over, misunderstood_again
+from actions.topics.service import PRIORITY_DISTRESS, hand_over, misunderstood_again
 from actions.turn import Turn
 
 Handler = Callable[[Turn], None]
@@ -57,11 +58,16 @@ NEEDS_LOGIN = frozenset(
         "report_repayment_not_posted",
         "report_auto_debit_failed",
         "report_wrong_charge",
+        "report_application_failed",
+        "ask_credit_inquiry",
         "dispute_overdue_fee",
         "ask_application_status",
     }
 )
 """Questions that are about one's own account as a rule: the general answer comes with the card that asks to log in."""
+
+TELL_OF_OTHERS = frozenset({"report_fraud", "complain_collection"})
+"""Tellings in which other people come up; they are answered without anybody's account data."""
 
 NUMBERS = ("1", "2", "3")
 MEANINGFUL = re.compile(r"\w")
@@ -73,6 +79,8 @@ class AnswerAction(CareAction):
     action_name = "action_answer"
 
     def perform(self, turn: Turn, tracker: Tracker) -> Events:
+        if offer_appeal(turn):
+            return []
         hear_story(turn)
         heard = turn.heard.intent
         if not continue_last(turn) and not follow_up(turn):
@@ -86,7 +94,7 @@ class AnswerAction(CareAction):
 
 def answer(turn: Turn, intent: str) -> None:
     """Answers ``intent`` for whoever is asking; ``turn.heard.intent`` may be another one (an accepted offer)."""
-    if intent in PERSONAL and asks_about_somebody_else(turn):
+    if intent in PERSONAL and intent not in TELL_OF_OTHERS and asks_about_somebody_else(turn):
         turn.say("third_party")
     elif intent in FOR_ALL:
         FOR_ALL[intent](turn)
@@ -127,14 +135,15 @@ def tells(turn: Turn) -> bool:
 
 def answer_anonymous(turn: Turn, intent: str) -> None:
     if intent == "report_fraud" and tells(turn):
-        turn.answer(intent=intent)
-        hand_over(turn, "fraud", PRIORITY_FRAUD)
+        safety.fraud_anonymous(turn)
     elif intent == "ask_complaint_progress":
         login_first(turn, intent, "anonymous")
     elif intent in NEEDS_LOGIN or turn.heard.is_payload or turn.heard.first("contract_no"):
         login_first(turn, intent)
+        tell_contact(turn)
     else:
         turn.answer(intent=intent)
+        tell_contact(turn)
 
 
 def continue_last(turn: Turn) -> bool:
@@ -183,7 +192,7 @@ class AskMeaning(CareAction):
     action_name = "action_ask_meaning"
 
     def perform(self, turn: Turn, tracker: Tracker) -> Events:
-        if continue_last(turn) or follow_up(turn):
+        if offer_appeal(turn) or continue_last(turn) or follow_up(turn):
             return []
         if not MEANINGFUL.search(turn.heard.text):
             turn.say("nothing_understood_emoji")
@@ -191,9 +200,22 @@ class AskMeaning(CareAction):
         if turn.heard.decision == "answer":
             turn.say("no_question_open", said=quoted(turn.heard.text))
             return []
-        if not misunderstood_again(turn):
+        if means_somebody_else(turn):
+            turn.say("third_party")
+        elif meant := trouble.surely_stuck(turn) or needs_no_choice(turn):
+            turn.heard = replace(turn.heard, intent=meant)
+            remember_topic(turn, meant)
+            carry_out(turn, meant)
+        elif not misunderstood_again(turn):
+            trouble.warn_of_paying_twice(turn)
             ask_meaning(turn)
         return []
+
+
+def means_somebody_else(turn: Turn) -> bool:
+    """Whichever of the meanings it is, it would be about an account that is not the borrower's: nothing to choose between."""
+    options = set(turn.heard.options)
+    return bool(options & PERSONAL.keys()) and not options & TELL_OF_OTHERS and asks_about_somebody_else(turn)
 
 
 class RequestHuman(CareAction):

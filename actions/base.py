@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import structlog
@@ -21,6 +21,7 @@ from bot.conversations.service import ConversationContext, ConversationService
 from bot.core.clock import Clock
 from bot.core.database import Database
 from bot.core.errors import NotFound
+from bot.core.origin import Actor, Origin, refine_origin
 from bot.core.settings import Settings
 from bot.core.texts import Texts
 from bot.loans.backends import LoanBackends
@@ -79,9 +80,12 @@ class CareAction(Action):  # type: ignore[misc]
     def _transaction(self, tracker: Tracker) -> tuple[list[dict[str, Any]], Events]:
         services = self.services
         with services.database.transaction() as session:
+            conversation = self._conversation(ConversationService(session, services.clock), tracker.sender_id)
+            place = origin_of(tracker, conversation)
+            refine_origin(**{field.name: getattr(place, field.name) for field in fields(place)})
             turn = Turn(
                 heard=Heard.of(tracker.latest_message),
-                conversation=self._conversation(ConversationService(session, services.clock), tracker.sender_id),
+                conversation=conversation,
                 number=turn_number(tracker),
                 session=session,
                 loans=services.loans.open(session),
@@ -111,6 +115,19 @@ class CareAction(Action):  # type: ignore[misc]
         offer = turn.slots.get("pending_offer")
         if offer and "pending_offer" not in turn.changes and offer.get("turn") != turn.number:
             turn.remember("pending_offer", None)
+
+
+def origin_of(tracker: Tracker, conversation: ConversationContext) -> Origin:
+    """The bot acts here; the request behind it is the one that the gateway names."""
+    metadata = tracker.latest_message.get("metadata") or {}
+    request_id, address = metadata.get("request_id"), metadata.get("address")
+    return Origin(
+        channel=conversation.channel,
+        address=address[:45] if isinstance(address, str) else None,
+        request_id=request_id[:64] if isinstance(request_id, str) else None,
+        conversation_id=conversation.conversation_id,
+        actor=Actor("bot", "bot"),
+    )
 
 
 def turn_number(tracker: Tracker) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date
 
 from actions.turn import Card
+from bot.cases.views import payment_status_card
 from bot.core.money import Fen
-from bot.loans.port import Payment, PayoffQuote, RepaymentPreview, ScheduledRepayment, ScheduleWindow
+from bot.loans.port import PayoffQuote, RepaymentPreview, ScheduledRepayment, ScheduleWindow
+
+payment_status = payment_status_card
 
 
 def payoff_quote(quote: PayoffQuote) -> Card:
@@ -45,22 +47,6 @@ def repayment_preview(preview: RepaymentPreview) -> Card:
             for line in preview.allocation
         ],
         "left_over": preview.left_over,
-    }
-
-
-def payment_status(payments: Iterable[Payment]) -> Card:
-    return {
-        "type": "payment_status",
-        "payments": [
-            {
-                "payment_no": payment.payment_no,
-                "amount": payment.amount,
-                "status": payment.status,
-                "created_at": payment.created_at.isoformat(),
-                "advice": payment.advice,
-            }
-            for payment in payments
-        ],
     }
 
 

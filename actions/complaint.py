@@ -7,6 +7,7 @@ from typing import Any
 
 import phonenumbers
 
+from actions.appeal import offer_appeal
 from actions.forms import AskSlot, NoValue, SubmitTask, TaskForm
 from actions.guard import login_first
 from actions.lexicon import dialogue_words
@@ -34,6 +35,9 @@ class ComplaintForm(TaskForm):
         words, text = dialogue_words(), turn.heard.text
         if words.withdraw_complaint.search(text):
             self._ask_to_withdraw(turn)
+            return
+        if offer_appeal(turn):
+            turn.remember("task", {"form": self.form, "done": True})
             return
         adds = turn.identified and words.add_to_complaint.search(text)
         case = open_complaint_of(turn) if adds else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actions.forms import AskSlot, NoValue, SubmitTask, TaskForm, looks_like_answer
-from actions.guard import login_first, own_contract
+from actions.guard import asks_about_somebody_else, login_first, own_contract
 from actions.topics.repayment import chosen_contracts, early_contracts, early_overview, early_preview, nothing_owed
 from actions.topics.trouble import pay_once
 from actions.turn import Turn
@@ -39,6 +39,10 @@ class EarlyRepaymentForm(TaskForm):
     def begin(self, turn: Turn) -> None:
         amount, contract_no = turn.heard.first("amount"), turn.heard.first("contract_no")
         by_amount = turn.heard.first("repay_mode") == "amount"
+        if asks_about_somebody_else(turn):
+            turn.say("third_party")
+            turn.remember("task", {"form": self.form, "done": True})
+            return
         if not turn.identified:
             login_first(turn, INTENT)
         elif not turn.loans.contracts(turn.customer_id):

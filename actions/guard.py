@@ -12,8 +12,14 @@ CUSTOMER_NUMBER = re.compile(r"(?<![A-Za-z0-9])[Cc]\d{4}(?![\d-])")
 
 
 def asks_about_somebody_else(turn: Turn) -> bool:
-    """ "我老公还欠多少" and "客户C1001欠多少" ask for somebody else's data; "我老公能帮我还吗" does not."""
+    """ "我老公还欠多少", "李婷欠了多少" and "客户C1001欠多少" ask for somebody else's data; "我老公能帮我还吗" does not.
+
+    A name is somebody else's unless it is the borrower's own; whether it belongs to a customer is never looked up.
+    """
     text = turn.heard.text
+    names = set(dialogue_words().people_asked_about(text))
+    if names and (not turn.identified or names != {turn.loans.customer(turn.customer_id).name}):
+        return True
     if dialogue_words().third_party.search(text):
         return True
     return any(number.upper() != turn.conversation.customer_id for number in CUSTOMER_NUMBER.findall(text))

@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from bot.core.settings import ROOT
+from bot.identity.contacts.registry import default_registry
 
 NAME = r"(?:[\u4e00-\u9fa5]{2,3}的)?"
 """我爱人王强的额度: a name may stand between the person and the matter."""
@@ -19,6 +20,7 @@ PLAIN = (
     "refuses_phone",
     "withdraw_complaint",
     "add_to_complaint",
+    "appeal",
     "command",
     "how_to",
 )
@@ -40,8 +42,16 @@ class DialogueWords:
     refuses_phone: re.Pattern[str]
     withdraw_complaint: re.Pattern[str]
     add_to_complaint: re.Pattern[str]
+    appeal: re.Pattern[str]
     command: re.Pattern[str]
     how_to: re.Pattern[str]
+    named_person: re.Pattern[str]
+    not_names: tuple[str, ...]
+
+    def people_asked_about(self, text: str) -> list[str]:
+        """The names in "李婷欠了多少" and "帮我查王强的额度": somebody, and a matter of their account."""
+        found = (match["name"] for match in self.named_person.finditer(text))
+        return [name for name in found if not name.startswith(self.not_names)]
 
 
 def any_of(words: list[str]) -> str:
@@ -61,5 +71,15 @@ def dialogue_words(path: Path = ROOT / "data" / "lexicon" / "dialogue_words.yml"
         third_party=re.compile(
             f"(?:{any_of(raw['people'])})(?:{any_of(raw['between'])}){{0,3}}{NAME}(?:{any_of(raw['matters'])})"
         ),
+        named_person=_named_person(raw),
+        not_names=tuple(raw["not_names"]),
         **{name: re.compile(any_of(raw[name])) for name in PLAIN},
     )
+
+
+def _named_person(raw: dict[str, list[str]]) -> re.Pattern[str]:
+    given = f"(?![{''.join(raw['not_in_names'])}])[\u4e00-\u9fff]"
+    name = f"(?P<name>[{default_registry().people.surnames}](?:{given}){{1,2}}?)"
+    before = f"(?:^|{PUNCTUATION}|{any_of(raw['name_openers'])})"
+    matters = any_of([*raw["matters"], *raw["name_matters"]])
+    return re.compile(f"{before}{name}(?:{any_of(raw['between'])}){{0,4}}(?:{matters})")

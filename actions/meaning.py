@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from actions.topics import trouble
 from actions.turn import Turn
 
 SMALLTALK = frozenset(
@@ -11,6 +12,11 @@ SMALLTALK = frozenset(
 
 
 FEWEST, MOST = 2, 3
+ALIKE = (
+    trouble.OWN_STUCK,
+    frozenset({"settle_all", "ask_outstanding"}),
+)
+"""Meanings whose answers hold the same facts: the state of the same payments; all contracts and what settles them today."""
 
 
 def meanings(turn: Turn) -> list[str]:
@@ -20,6 +26,12 @@ def meanings(turn: Turn) -> list[str]:
     if not turn.heard.options:
         return others[:MOST]
     return sensible + others[: max(0, FEWEST - len(sensible))]
+
+
+def needs_no_choice(turn: Turn) -> str | None:
+    """The likelier of two meanings that are answered alike; ``None`` when the borrower has to choose."""
+    likeliest = turn.heard.options[:2]
+    return likeliest[0] if len(likeliest) > 1 and any(group.issuperset(likeliest) for group in ALIKE) else None
 
 
 def offerable(turn: Turn, intent: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from actions import cards
 from actions.forms import NoValue, SubmitTask, TaskForm, looks_like_answer
-from actions.guard import login_first, own_contract
+from actions.guard import asks_about_somebody_else, login_first, own_contract
 from actions.lexicon import dialogue_words
 from actions.schedule_facts import (
     INTENT,
@@ -44,7 +44,10 @@ class ScheduleForm(TaskForm):
     # ── opening message
     def begin(self, turn: Turn) -> None:
         contract_no = turn.heard.first("contract_no")
-        if not turn.identified:
+        if asks_about_somebody_else(turn):
+            turn.say("third_party")
+            self._done(turn)
+        elif not turn.identified:
             login_first(turn, INTENT)
             self._done(turn)
         elif contract_no and not own_contract(turn, contract_no):

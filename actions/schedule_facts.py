@@ -6,8 +6,9 @@ from datetime import date
 from typing import Any
 
 from actions import cards
+from actions.topics.trouble import hanging
 from actions.turn import Turn
-from actions.wording import day, lines, payment_line, yuan
+from actions.wording import day, yuan
 from bot.loans.port import ScheduledRepayment, ScheduleWindow
 
 INTENT = "schedule_repayment"
@@ -82,8 +83,8 @@ def say_refused(turn: Turn, found: list[ScheduleWindow]) -> None:
     elif "payment_processing" in by_reason:
         window = by_reason["payment_processing"]
         processing = [item for item in turn.loans.payments(turn.customer_id) if item.status in ("created", "processing")]
-        payment_lines = lines(payment_line(turn, item) for item in processing)
-        turn.answer("processing", intent="report_repayment_not_posted", payment_lines=payment_lines)
+        variant, values = hanging(turn, processing)
+        turn.answer(f"processing{variant}", intent="report_repayment_not_posted", **values)
         turn.card(cards.payment_status(processing))
     elif "overdue" in by_reason:
         window = by_reason["overdue"]

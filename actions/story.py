@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from actions.meaning import SMALLTALK
 from actions.topics.safety import check_contact
 from actions.topics.trouble import pay_once
 from actions.turn import Turn
@@ -16,6 +17,10 @@ SYSTEM_TROUBLES = frozenset(
     {DISPUTE, "report_auto_debit_failed", "report_repayment_failed", "report_repayment_not_posted", "report_system_error"}
 )
 """Told of an overdue instalment, two of these dispute it, whether or not the borrower asks for the fee back (better for them)."""
+
+
+NO_MATTER = SMALLTALK | {"request_human"}
+"""Nothing that a case could be about: "尊敬的客服", "没用"."""
 
 
 def is_story(turn: Turn) -> bool:
@@ -38,7 +43,9 @@ def tell_further(turn: Turn, case_no: str, bill: Bill | None = None) -> None:
         return
     for answer in dict.fromkeys(FURTHER[issue] for issue in turn.heard.issues if issue in FURTHER):
         answer(turn, bill)
-    titles = [turn.texts.answers[issue].title for issue in turn.heard.issues if issue in turn.texts.answers]
+    titles = [
+        turn.texts.answers[issue].title for issue in turn.heard.issues if issue in turn.texts.answers and issue not in NO_MATTER
+    ]
     turn.say("story_on_file", case_no=case_no, issue_lines=lines(titles))
 
 
@@ -60,8 +67,14 @@ def _reminder(turn: Turn, bill: Bill | None) -> None:
         turn.say("story_reminder_lost" if sent else "story_reminder_missing", due_on=day(bill.due_on))
 
 
+def tell_contact(turn: Turn) -> None:
+    """What an anonymous story says of somebody who wants money needs no identity to be answered (product §2)."""
+    if is_story(turn) and "verify_official_contact" in turn.heard.issues:
+        _contact(turn, None)
+
+
 def _contact(turn: Turn, bill: Bill | None) -> None:
-    if not check_contact(turn):
+    if not check_contact(turn, asked=False):
         turn.say("story_contact")
 
 

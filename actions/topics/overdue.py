@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from actions.lexicon import dialogue_words
 from actions.story import tell_further
 from actions.turn import Turn
 from actions.wording import attempt_line, day, lines, word, yuan
-from bot.cases.service import DisputeOutcome
+from bot.cases.evidence import Evidence
+from bot.cases.policy import WayOn
+from bot.cases.service import DisputeOutcome, RemedyView
 from bot.loans.port import Bill, CreditInquiry, Instalment
+
+HANGING = frozenset({"report_repayment_failed", "report_repayment_not_posted"})
+"""Matters of a story on which actions/story.py says itself not to pay again."""
 
 
 def oldest_overdue(turn: Turn) -> Bill | None:
@@ -66,39 +73,67 @@ def dispute(turn: Turn) -> None:
 
 
 def tell_outcome(turn: Turn, bill: Bill, outcome: DisputeOutcome) -> None:
-    attempts = turn.loans.debit_attempts(turn.customer_id, bill.contract_no, bill.instalment)
+    """What was found, day by day; what is held; number and dates; what is given back, or the ways to appeal."""
     evidence, case, remedy = outcome.evidence, outcome.case, outcome.remedy
+    system_days = sum(1 for item in evidence.days if item.cause == "system")
+    policy = turn.cases.book.policies.on(case.received_on)
     facts = {
         "contract_no": bill.contract_no,
         "instalment": str(bill.instalment),
         "due_on": day(bill.due_on),
-        "attempt_lines": lines(attempt_line(turn, item) for item in attempts),
+        "overdue_days": str(len(evidence.days)),
+        "record_lines": lines(_records(turn, evidence)),
+        "day_lines": lines(evidence.explanation(turn.texts)),
         "penalty": yuan(evidence.penalty),
         "case_no": case.case_no,
+        "received_on": day(case.received_on),
         "decide_by": day(case.decide_by),
     }
+    given = remedy is not None and remedy.receipt_no is not None
+    correction = {"correction_days": str(policy.credit_correction_days)}
     if outcome.kind == "borrower":
-        turn.answer("borrower", **facts, overdue_days=str(len(evidence.days)))
+        turn.answer("borrower", **facts, ways=_ways(turn, policy.ways_on))
     elif outcome.kind == "mixed":
-        system_days = sum(1 for item in evidence.days if item.cause == "system")
         turn.answer(
-            "mixed",
+            "mixed_granted" if given else "mixed",
             **facts,
             system_days=str(system_days),
             borrower_days=str(len(evidence.days) - system_days),
             system_amount=yuan(evidence.system_caused),
             borrower_amount=yuan(evidence.borrower_caused),
+            receipt_no="、".join(remedy.receipts) if remedy else "",
         )
-    elif remedy and remedy.receipt_no:
-        turn.answer("system_granted", **facts, receipt_no=remedy.receipt_no)
+    elif remedy and given:
+        turn.answer("system_granted", **facts, **correction, given=_given(turn, remedy), receipt_no="、".join(remedy.receipts))
     else:
-        turn.answer("system_proposed", **facts)
+        turn.answer("system_proposed", **facts, **correction)
+    hanging = any(item.resolved_at is None for item in evidence.facts.payments)
+    if hanging and not HANGING.intersection(turn.heard.issues):
+        turn.say("dispute_do_not_pay_again")
+
+
+def _records(turn: Turn, evidence: Evidence) -> list[str]:
+    """The debits of the instalment one by one, or that there was none."""
+    attempts = turn.loans.debit_attempts(turn.customer_id, evidence.contract_no, evidence.instalment)
+    if attempts:
+        return [attempt_line(turn, item) for item in attempts]
+    return [entry.text(turn.texts) for entry in evidence.timeline() if entry.key in ("debit_none", "mandate_none")]
+
+
+def _given(turn: Turn, remedy: RemedyView) -> str:
+    """What was done with the amount: waived, refunded, or both."""
+    parts = (("waived", remedy.waived), ("refunded", remedy.refunded))
+    return "，".join(word(turn, f"penalty_{name}", amount=yuan(amount)) for name, amount in parts if amount)
+
+
+def _ways(turn: Turn, ways: Iterable[WayOn]) -> str:
+    return "、".join(word(turn, f"way_{way.way}", days=str(way.days), number=way.number or "") for way in ways)
 
 
 def credit_inquiry(turn: Turn) -> None:
     authorisations = turn.loans.credit_authorisations(turn.customer_id)
     inquiries = turn.loans.credit_inquiries(turn.customer_id)
-    turn.answer()
+    turn.answer("general")
     if not authorisations and not inquiries:
         turn.answer("none")
         return
@@ -141,9 +176,9 @@ def complain_collection(turn: Turn) -> None:
         story=turn.story,
         callback_phone=None,
         key=turn.key("complain_collection"),
-        issues=turn.heard.issues,
+        issues=turn.heard.issues or ("complain_collection",),
     )
-    turn.answer("opened", case_no=opened.case.case_no, decide_by=day(opened.case.decide_by))
+    turn.answer("merged" if opened.merged else "opened", case_no=opened.case.case_no, decide_by=day(opened.case.decide_by))
     turn.card(opened.case.card())
     tell_further(turn, opened.case.case_no)
 

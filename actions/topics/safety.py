@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from actions.topics.service import PRIORITY_FRAUD, hand_over
 from actions.turn import Turn
-from actions.wording import day, word
-from bot.identity.contacts.service import ContactService
+from actions.wording import day, lines, word
+from bot.identity.contacts.normal import comparable
+from bot.identity.contacts.service import ContactCheck, ContactService
 
 PUBLIC_LINES = ("12378", "12363", "12356")
 """Hotlines of the authorities (product §4): not ours, and no fraud either."""
+CALLED = {comparable("phone", line): line for line in PUBLIC_LINES}
 
 
 def official_contact(turn: Turn) -> None:
@@ -21,24 +23,49 @@ def official_contact(turn: Turn) -> None:
     turn.remember("task", {"follow_up": "contact"})
 
 
-def check_contact(turn: Turn) -> bool:
-    """Checks what the message names; unknown contacts are filed as a suspected fraud (product §2). False when it names none."""
-    public = next((line for line in PUBLIC_LINES if line in turn.heard.text), None)
-    if public:
-        turn.say("regulator_line", number=public)
-        return True
+def check_contact(turn: Turn, *, asked: bool = True) -> bool:
+    """Every contact that the message names gets its verdict; unknown ones are filed as suspected frauds (product §2).
+
+    False when it names none. ``asked``: the message is about contacts, so any number in it is one.
+    """
     contacts = ContactService(turn.session, turn.clock)
-    found = contacts.check(turn.heard.text)
-    if found is None:
-        return False
+    found = contacts.check_each(turn.heard.text) if asked else contacts.check_all(turn.heard.text)
+    public = [CALLED[item.value] for item in found if item.value in CALLED]
+    checked = [item for item in found if item.value not in CALLED]
+    if public:
+        turn.say("regulator_line", number="、".join(public))
+    if len(checked) == 1:
+        tell_one(turn, checked[0])
+    elif checked:
+        tell_each(turn, checked)
+    show_verdicts(turn, checked)
+    return bool(found)
+
+
+def tell_one(turn: Turn, found: ContactCheck) -> None:
     if found.kind == "person":
         turn.answer("person", intent="verify_official_contact")
     else:
         turn.answer(found.result, intent="verify_official_contact", kind_text=word(turn, f"kind_{found.kind}"))
-    if found.result == "unknown":
-        contacts.report(found, conversation_id=turn.conversation.conversation_id, customer_id=turn.conversation.customer_id)
-    turn.card(found.card())
-    return True
+
+
+def tell_each(turn: Turn, checked: list[ContactCheck]) -> None:
+    """One line each, in the order in which they were written, and the warning that the worst of them needs."""
+    verdicts = (
+        word(turn, f"verdict_{item.result}", number=str(number), kind_text=word(turn, f"kind_{item.kind}"))
+        for number, item in enumerate(checked, 1)
+    )
+    all_ours = all(item.result == "official" for item in checked)
+    turn.answer("several_official" if all_ours else "several", intent="verify_official_contact", verdict_lines=lines(verdicts))
+
+
+def show_verdicts(turn: Turn, checked: list[ContactCheck]) -> None:
+    """A card for each, none of which repeats the contact; what is not ours goes on file."""
+    contacts = ContactService(turn.session, turn.clock)
+    for item in checked:
+        if item.result == "unknown":
+            contacts.report(item, conversation_id=turn.conversation.conversation_id, customer_id=turn.conversation.customer_id)
+        turn.card(item.card())
 
 
 def fraud(turn: Turn) -> None:
@@ -52,7 +79,21 @@ def fraud(turn: Turn) -> None:
     )
     turn.answer("opened", case_no=opened.case.case_no, decide_by=day(opened.case.decide_by))
     turn.card(opened.case.card())
+    show_named(turn)
     hand_over(turn, "fraud", PRIORITY_FRAUD, case_no=opened.case.case_no)
+
+
+def fraud_anonymous(turn: Turn) -> None:
+    """What to do now, the contacts on file, and a person with priority; nobody has to log in for that."""
+    turn.answer()
+    show_named(turn)
+    hand_over(turn, "fraud", PRIORITY_FRAUD)
+
+
+def show_named(turn: Turn) -> None:
+    """The verdicts on whatever contacts a telling of a fraud names."""
+    found = ContactService(turn.session, turn.clock).check_all(turn.heard.text)
+    show_verdicts(turn, [item for item in found if item.value not in CALLED])
 
 
 HANDLERS = {"report_fraud": fraud}

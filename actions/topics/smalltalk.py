@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from actions.appeal import INTENT as APPEAL
+from actions.appeal import appeal
 from actions.topics.service import hand_over, misunderstood_again
 from actions.turn import Turn
 
@@ -16,6 +18,8 @@ def affirm(turn: Turn) -> None:
         turn.follow_up = "schedule_form"
     elif offer.get("intent") == "withdraw_complaint":
         withdraw(turn, offer["case_no"])
+    elif offer.get("intent") == APPEAL:
+        appeal(turn, offer["case_no"], offer["text"])
     else:
         turn.answer()
 

@@ -7,11 +7,14 @@ from datetime import timedelta
 from actions import cards
 from actions.turn import Turn
 from actions.wording import attempt_line, day, lines, moment, payment_line, word, yuan
+from bot.cases.stuck import StuckPayments
 from bot.loans.port import DebitAttempt, DoubleDebit, Payment
 
 RECENT = timedelta(days=30)
-REVIEW_AFTER = timedelta(days=1)
-"""A payment that hangs is looked at again the next day."""
+OWN_STUCK = frozenset({"report_repayment_failed", "report_repayment_not_posted"})
+"""Ways to ask where an own repayment is."""
+PAYING = OWN_STUCK | {"report_auto_debit_failed", "ask_repayment_method", "ask_early_repayment", "settle_all"}
+"""Whoever may mean one of these must not pay twice."""
 
 
 def recent_payments(turn: Turn, *statuses: str) -> list[Payment]:
@@ -23,19 +26,42 @@ def hanging_payments(turn: Turn) -> list[Payment]:
     return recent_payments(turn, "created", "processing")
 
 
+def hanging(turn: Turn, processing: list[Payment]) -> tuple[str, dict[str, str]]:
+    """Which of the two texts about hanging payments (``…`` or ``…_case``), and its values. What it promises is recorded here."""
+    promise = StuckPayments(turn.session, turn.clock, turn.loans).promise(**turn.origin, payments=processing)
+    values = {"count": str(len(processing)), "payment_lines": lines(payment_line(turn, item) for item in processing)}
+    if promise is not None and promise.case is not None:
+        return "_case", {**values, "case_no": promise.case.case_no, "decide_by": day(promise.case.decide_by)}
+    return "", {**values, "review_on": day(promise.look_again_at.date() if promise else turn.today)}
+
+
+def note_told(turn: Turn, payments: list[Payment]) -> None:
+    """The borrower reads here how these ended: the loan books must know (product §3 b)."""
+    for item in payments:
+        if item.resolved_at is not None and item.informed_at is None:
+            turn.loans.mark_informed(item.payment_no, key=turn.key(f"informed:{item.payment_no}"))
+
+
 def pay_once(turn: Turn) -> bool:
     """While own repayments hang, the first thing to say is: do not pay again (product §2). False when none hangs."""
     processing = hanging_payments(turn)
     if not processing:
         return False
-    turn.say(
-        "pay_once",
-        card=cards.payment_status(processing),
-        count=str(len(processing)),
-        payment_lines=lines(payment_line(turn, item) for item in processing),
-        review_on=day(turn.today + REVIEW_AFTER),
-    )
+    variant, values = hanging(turn, processing)
+    turn.say(f"pay_once{variant}", card=cards.payment_status(processing), **values)
     return True
+
+
+def surely_stuck(turn: Turn) -> str | None:
+    """The likeliest meaning, when it is "where is my repayment" and the records show one that hangs; else ``None``."""
+    likeliest = next(iter(turn.heard.options), "")
+    return likeliest if likeliest in OWN_STUCK and turn.identified and hanging_payments(turn) else None
+
+
+def warn_of_paying_twice(turn: Turn) -> None:
+    """Before asking what was meant, when one of the meanings would be to pay while own repayments hang."""
+    if turn.identified and PAYING.intersection(turn.heard.options):
+        pay_once(turn)
 
 
 def auto_debit_failed(turn: Turn) -> None:
@@ -70,17 +96,17 @@ def failure_kind(failed: list[DebitAttempt]) -> str:
 def repayment_failed(turn: Turn) -> None:
     processing = hanging_payments(turn)
     failed = recent_payments(turn, "failed", "returned")
+    late = [item for item in recent_payments(turn, "settled") if posted_late(item)]
     if processing:
-        turn.answer(
-            "processing",
-            count=str(len(processing)),
-            payment_lines=lines(payment_line(turn, item) for item in processing),
-            review_on=day(turn.today + REVIEW_AFTER),
-        )
+        variant, values = hanging(turn, processing)
+        turn.answer(f"processing{variant}", **values)
         turn.card(cards.payment_status(processing))
     elif failed:
         turn.answer("failed", payment_lines=lines(payment_line(turn, item) for item in failed))
         turn.card(cards.payment_status(failed))
+        note_told(turn, failed)
+    elif late:
+        settled_late(turn, late)
     else:
         turn.answer("none")
 
@@ -90,15 +116,41 @@ def repayment_not_posted(turn: Turn) -> None:
     taken = next((item for item in turn.loans.scheduled_repayments(turn.customer_id) if item.status == "taken"), None)
     settled = recent_payments(turn, "settled")
     if processing:
-        turn.answer("processing", payment_lines=lines(payment_line(turn, item) for item in processing))
+        variant, values = hanging(turn, processing)
+        turn.answer(f"processing{variant}", **values)
         turn.card(cards.payment_status(processing))
     elif taken:
         turn.answer("scheduled_gap", amount=yuan(taken.amount), execute_on=day(taken.execute_on), posts_on=day(taken.posts_on))
+    elif late := [item for item in settled if posted_late(item)]:
+        settled_late(turn, late)
     elif settled:
         turn.answer("settled", payment_lines=lines(payment_line(turn, item) for item in settled))
         turn.card(cards.payment_status(settled))
+        note_told(turn, settled)
     else:
         turn.answer("none")
+
+
+def posted_late(payment: Payment) -> bool:
+    """Whether the borrower's own repayment came through on a later day than it was made."""
+    return payment.kind == "own" and payment.resolved_at is not None and payment.resolved_at.date() > payment.created_at.date()
+
+
+def settled_late(turn: Turn, late: list[Payment]) -> None:
+    listed = lines(late_line(turn, item) for item in late)
+    turn.answer("settled_late", intent="report_repayment_not_posted", payment_lines=listed)
+    turn.card(cards.payment_status(late))
+
+
+def late_line(turn: Turn, payment: Payment) -> str:
+    return word(
+        turn,
+        "line_payment_late",
+        at=moment(payment.created_at),
+        amount=yuan(payment.amount),
+        payment_no=payment.payment_no,
+        posted_on=day((payment.resolved_at or payment.created_at).date()),
+    )
 
 
 def wrong_charge(turn: Turn) -> None:
@@ -123,12 +175,15 @@ def double_debit(turn: Turn, double: DoubleDebit) -> None:
         issues=turn.heard.issues,
     )
     charges = [turn.loans.payment(turn.customer_id, number) for number in double.payment_nos]
-    turn.answer(
-        "double_debit",
-        amount=yuan(double.surplus),
-        charge_lines=lines(charge_line(turn, item) for item in charges),
-        case_no=outcome.case.case_no,
-    )
+    facts = {
+        "amount": yuan(double.surplus),
+        "charge_lines": lines(charge_line(turn, item) for item in charges),
+        "case_no": outcome.case.case_no,
+    }
+    if outcome.remedy and outcome.remedy.receipt_no:
+        turn.answer("double_debit_refunded", **facts, receipt_no=outcome.remedy.receipt_no)
+    else:
+        turn.answer("double_debit", **facts, decide_by=day(outcome.case.decide_by))
     turn.card(cards.payment_status(charges))
     turn.card(outcome.case.card())
     if outcome.remedy:

@@ -6,10 +6,15 @@ from collections.abc import Callable
 
 import pytest
 import yaml
+from sqlalchemy.orm import Session
 
 from actions.answer import FOR_ALL, PERSONAL
+from bot.cases.near import nearest_deadline
+from bot.cases.service import CaseService
 from bot.conversations import handoff
+from bot.core.clock import FixedClock
 from bot.core.settings import ROOT
+from bot.loans.backends import EmbeddedBackends
 from tests.actions.conftest import Server
 
 Serve = Callable[[str | None], Server]
@@ -150,3 +155,74 @@ def test_hardship_gets_an_answer_and_a_person_with_priority(serve: Serve) -> Non
     assert server.answer("request_extension", "失业了还不起", distress="hardship")
     assert server.cards()["handoff"]["reason"] == "distress"
     assert server.answer("request_extension", "能晚两天还吗")
+
+
+def ask_back(server: Server, text: str, options: list[str]) -> None:
+    """A message that bot/nlu could not decide between ``options``."""
+    server.hear("nlu_fallback", text)
+    server.latest["decision"], server.latest["options"] = "ask", options
+    server.run("action_ask_meaning")
+
+
+def test_meanings_that_are_answered_alike_are_not_asked_about(serve: Serve) -> None:
+    server = serve("C1002")
+    ask_back(server, "几笔一起还完一共多少", ["settle_all", "ask_outstanding", "ask_bill"])
+    assert server.cards()["payoff_quote"]["total"] == 2004290
+    ask_back(server, "这个多少", ["ask_fees", "ask_outstanding"])
+    assert "options" in server.cards()
+
+
+def test_a_hanging_repayment_decides_what_was_meant(serve: Serve) -> None:
+    options = ["report_repayment_failed", "report_auto_debit_failed"]
+    server = serve("C1001")
+    ask_back(server, "卡着呢到底扣没扣", options)
+    assert len(server.cards()["payment_status"]["payments"]) == 3
+    server = serve("C1002")  # nothing hangs
+    ask_back(server, "卡着呢到底扣没扣", options)
+    assert server.cards()["options"]["intents"] == options
+
+
+def test_who_may_mean_to_pay_again_is_warned_before_being_asked(serve: Serve) -> None:
+    server = serve("C1001")
+    ask_back(server, "想再弄一遍", ["ask_repayment_method", "request_extension"])
+    assert "请先不要再还" in server.text
+    assert "options" in server.cards()
+
+
+def complain(session: Session, clock: FixedClock, server: Server, customer_id: str) -> str:
+    cases = CaseService(session, clock, EmbeddedBackends(clock).open(session))
+    opened = cases.open_complaint(
+        customer_id=customer_id,
+        conversation_id=server.conversation_id,
+        channel="rest",
+        story="你们态度太差，我要投诉",
+        callback_phone=None,
+        key="c",
+    )
+    return opened.case.case_no
+
+
+@pytest.mark.parametrize(("days", "priority"), [(0, 0), (11, 0), (12, 3), (16, 3)])
+def test_whose_case_is_near_its_deadline_waits_less_long(serve: Serve, clock: FixedClock, days: int, priority: int) -> None:
+    """§4: fifteen days, and the first alert three days before their end."""
+    server = serve("C1002")
+    with server.services.database.transaction() as session:
+        complain(session, clock, server, "C1002")
+    clock.advance(days=days)
+    server.hear("request_human", "转人工")
+    server.run("action_request_human")
+    with server.services.database.transaction() as session:
+        assert [each.priority for each in handoff.HandoffService(session, clock).queue()] == [priority]
+
+
+def test_a_case_that_is_closed_gives_no_priority(serve: Serve, clock: FixedClock) -> None:
+    server = serve("C1002")
+    with server.services.database.transaction() as session:
+        case_no = complain(session, clock, server, "C1002")
+        cases = CaseService(session, clock, EmbeddedBackends(clock).open(session))
+        clock.advance(days=14)
+        near = nearest_deadline(cases.book, "C1002")
+        assert near is not None
+        assert (near.case.case_no, near.priority) == (case_no, 3)
+        cases.withdraw(customer_id="C1002", case_no=case_no, key="w")
+        assert nearest_deadline(cases.book, "C1002") is None
