@@ -17,7 +17,7 @@ const loaderInDevelopment: Plugin = {
 // Two builds into one folder: the demo page (dist/index.html, dist/assets), then the loader (dist/widget.js, one IIFE).
 export default defineConfig(({ mode }) => ({
   plugins: [loaderInDevelopment],
-  server: { proxy: { "/chat": APP, "/webhooks": APP, "/demo/login": APP, "/demo/otp": APP, "/demo/customers": APP } },
+  server: { proxy: { "/chat": { target: APP, ws: true }, "/webhooks": APP, "/demo/login": APP, "/demo/otp": APP, "/demo/customers": APP } },
   build:
     mode === "loader"
       ? {

@@ -1,28 +1,38 @@
 /**
  * `<suixing-chat>`: the launcher button and the chat window.
  *
- * Attributes: `server` (where the chat server is; the loader's own origin by default), `open`.
+ * Attributes: `server` (where the chat server is; the loader's own origin by default), `open`, `theme` (`light`, `dark`; else
+ * as the device is set).
  * Property: `token` (the host app's signed customer token; null for a visitor).
  * Events (bubbling): `suixing-login` when the borrower wants to log in, `suixing-expired` when the token was refused,
  * `suixing-step-up` when a one-time code is asked for, `suixing-open` with `detail.open`.
  */
 
 import { LitElement, type PropertyValues, type TemplateResult, html, nothing } from "lit";
-import { repeat } from "lit/directives/repeat.js";
 
 import { ChatClient } from "./client.js";
+import { Drafts } from "./drafts.js";
 import { HttpChatPort } from "./http.js";
 import type { ChatState } from "./state.js";
 import { Memory, workingStore } from "./storage.js";
 import { TEXTS } from "./texts.js";
-import { codeWanted, maskCode, queuePosition, timeline } from "./timeline.js";
-import { type BannerActions, bannerFor } from "./view/banner.js";
+import { codeWanted, maskCode, queuePosition } from "./timeline.js";
+import { type ActionHost, caseActions, chatActions } from "./view/actions.js";
+import { bannerFor } from "./view/banner.js";
+import { renderCases } from "./view/cases.js";
+import { renderChat } from "./view/chat.js";
+import { focusInside, keepFocusInside } from "./view/focus.js";
+import { type HeaderActions, type View, renderHeader, renderTabs } from "./view/header.js";
 import * as icons from "./view/icons.js";
-import { type LogActions, renderGreeting, renderMessage, renderStarters, renderTyping } from "./view/log.js";
+import { Notices } from "./view/notice.js";
+import { PageLife } from "./view/page-life.js";
+import { Restored } from "./view/restored.js";
 import { base } from "./view/styles/base.js";
 import { cards } from "./view/styles/cards.js";
+import { cases as caseBook } from "./view/styles/cases.js";
 import { log } from "./view/styles/log.js";
 import { shell } from "./view/styles/shell.js";
+import { theme } from "./view/styles/theme.js";
 import { Tail } from "./view/tail.js";
 
 /** Longer histories are shown from here on; the rest is one press away. */
@@ -33,53 +43,78 @@ const PHONE = "(max-width: 480px)";
 export const origin = { value: "" };
 
 export class SuixingChat extends LitElement {
-  static override styles = [base, shell, log, cards];
+  static override styles = [theme, base, shell, log, cards, caseBook];
   static override properties = {
     server: { type: String },
     token: { attribute: false },
     open: { type: Boolean, reflect: true },
+    theme: { type: String, reflect: true },
     state: { state: true },
     limit: { state: true },
+    sound: { state: true },
+    view: { state: true },
   };
 
   declare server: string;
   declare token: string | null;
   declare open: boolean;
+  /** `light` or `dark`; null or anything else: as the device is set. */
+  declare theme: string | null;
   declare private state: ChatState | null;
   declare private limit: number;
+  declare private sound: boolean;
+  declare private view: View;
+  private memory: Memory | null = null;
   private client: ChatClient | null = null;
+  private readonly notices = new Notices();
   private readonly tail = new Tail(this);
+  private readonly restored = new Restored(this);
   private stepUpSeq = 0;
+  private drafts: Drafts | null = null;
+  /** Not reactive: the field shows it already, and a keystroke need not render the log. */
+  private draft = "";
 
   constructor() {
     super();
     this.server = "";
     this.token = null;
     this.open = false;
+    this.theme = null;
     this.state = null;
     this.limit = SHOWN_AT_ONCE;
+    this.sound = false;
+    this.view = "chat";
+    new PageLife(this, {
+      reconnect: () => this.client?.reconnect(),
+      disconnected: () => this.client?.disconnected(),
+      wake: () => this.client?.wake(),
+      seen: () => {
+        this.notify();
+        if (this.view === "cases" && document.visibilityState === "visible") this.cases.reload();
+        this.requestUpdate();
+      },
+    });
   }
 
   override connectedCallback(): void {
     super.connectedCallback();
     const memory = new Memory(workingStore(() => localStorage));
-    const port = new HttpChatPort(this.server === "" ? origin.value : this.server.replace(/\/$/u, ""));
+    this.memory = memory;
+    this.sound = memory.sound;
+    const port = new HttpChatPort(this.server === "" ? origin.value : this.server.replace(/\/$/u, ""), undefined, (url) => new WebSocket(url));
     this.client = new ChatClient(port, memory, () => {
       this.refresh();
     });
     this.client.setToken(this.token);
+    this.drafts = new Drafts(workingStore(() => sessionStorage));
+    this.draft = this.drafts.of(this.client.identity);
     this.client.watch(this.open);
     this.refresh();
-    addEventListener("online", this.online);
-    addEventListener("offline", this.offline);
-    document.addEventListener("visibilitychange", this.visible);
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    removeEventListener("online", this.online);
-    removeEventListener("offline", this.offline);
-    document.removeEventListener("visibilitychange", this.visible);
+    this.notices.clear();
     this.client?.close();
     this.client = null;
   }
@@ -96,25 +131,27 @@ export class SuixingChat extends LitElement {
   /** Opens the window and asks for the borrower: for links such as "怎么提前还款" on the host page. */
   ask(text: string): void {
     this.show();
+    this.view = "chat";
     this.say(text);
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    if (changed.has("token")) this.client?.setToken(this.token);
+    if (changed.has("token")) this.changePerson();
     if (changed.has("open")) this.client?.watch(this.open);
+    if (this.state?.identified !== true) this.view = "chat";
   }
 
-  protected override updated(changed: PropertyValues<this>): void {
-    const before = changed.get("open");
+  protected override updated(changed: PropertyValues): void {
+    const before: unknown = changed.get("open");
     if (changed.has("open") && (before !== undefined || this.open)) {
       if (this.open) this.focusInside();
-      else if (before && (document.activeElement === this || document.activeElement === document.body)) {
+      else if (before === true && (document.activeElement === this || document.activeElement === document.body)) {
         this.renderRoot.querySelector<HTMLElement>(".launcher")?.focus(); // unless the host page has put the focus elsewhere
       }
       this.tell("suixing-open", { open: this.open });
     }
-    if (this.open) {
-      this.tail.follow(changed.has("open"));
+    if (this.open && this.view === "chat") {
+      this.tail.follow(changed.has("open") || changed.has("view"));
       if (document.visibilityState === "visible") this.client?.markRead();
     }
   }
@@ -124,7 +161,7 @@ export class SuixingChat extends LitElement {
   }
 
   private renderLauncher(): TemplateResult {
-    const unread = this.unread;
+    const unread = this.open ? 0 : this.unread;
     return html`<button type="button" class="launcher" ?hidden=${this.open} aria-label=${TEXTS.open} aria-haspopup="dialog" @click=${this.show}>
       ${icons.bubble}<span aria-hidden="true">客服</span>
       ${unread > 0 ? html`<span class="unread"><span aria-hidden="true">${unread > 99 ? "99+" : unread}</span><span class="hidden">${TEXTS.unread(unread)}</span></span>` : nothing}
@@ -132,100 +169,100 @@ export class SuixingChat extends LitElement {
   }
 
   private renderWindow(): TemplateResult | typeof nothing {
-    const { state } = this;
+    const { state, view } = this;
     if (state === null) return nothing;
+    const panel = state.identified ? "tabpanel" : nothing;
     return html`<div class="window" role="dialog" aria-labelledby="title" ?hidden=${!this.open} @keydown=${this.pressed}>
-      ${this.renderHeader(state)}
-      <div class="banner" role="status">${bannerFor(state, queuePosition(state.messages), this.bannerActions)}</div>
-      <div class="log-frame">
-        <div id="log" class="log" role="log" aria-live="polite" aria-relevant="additions" aria-label="聊天记录" aria-busy=${state.loading} tabindex="0" @scroll=${this.tail.scrolled}>
-          ${this.renderLog(state)}
-        </div>
-        ${this.tail.behind
-          ? html`<button type="button" class="new-messages" @click=${this.tail.jump}>${TEXTS.newMessages}${icons.down}</button>`
-          : nothing}
+      ${renderHeader(state, this.sound, this.headerActions)} ${state.identified ? renderTabs(view, this.unread, this.go) : nothing}
+      <div class="banner" role="status">${bannerFor(state, queuePosition(state.messages, state.place), this.chat, this.restored.shown)}</div>
+      <div class="panel" id="panel-chat" role=${panel} aria-labelledby=${state.identified ? "tab-chat" : nothing} ?hidden=${view !== "chat"}>
+        ${renderChat(state, { limit: this.limit, typing: this.client?.waiting === true, tail: this.tail, draft: this.draft, drafted: this.keepDraft }, this.chat)}
       </div>
-      <suixing-composer
-        @suixing-submit=${(event: CustomEvent<string>) => {
-          this.say(event.detail);
-        }}
-      ></suixing-composer>
+      ${state.identified
+        ? html`<div class="panel case-panel" id="panel-cases" role=${panel} aria-labelledby="tab-cases" ?hidden=${view !== "cases"}>
+            ${view === "cases" ? renderCases(state.cases, state.uploads, this.cases) : nothing}
+          </div>`
+        : nothing}
     </div>`;
   }
 
-  private renderHeader(state: ChatState): TemplateResult {
-    const status = { bot: TEXTS.statusBot, queue: TEXTS.statusQueue, agent: TEXTS.statusAgent }[state.owner];
-    const human = { bot: TEXTS.human, queue: TEXTS.humanQueued, agent: TEXTS.humanHere }[state.owner];
-    return html`<div class="header">
-      <span class="logo">${icons.star}</span>
-      <div class="titles">
-        <h2 id="title" tabindex="-1">${TEXTS.title}</h2>
-        <p>${state.connection === "offline" ? TEXTS.statusOffline : status}</p>
-      </div>
-      <button type="button" class="human" aria-disabled=${state.owner === "bot" ? nothing : "true"} @click=${this.askHuman}>${icons.headset}<span>${human}</span></button>
-      <button type="button" class="close" aria-label=${TEXTS.close} @click=${this.hide}>${icons.close}</button>
-    </div>`;
+  /** A new token: of somebody else, who begins with the conversation; or of the same person, whose cases are asked for again. */
+  private changePerson(): void {
+    const { client } = this;
+    if (client === null) return;
+    const before = client.identity;
+    client.setToken(this.token);
+    if (client.identity !== before) {
+      this.view = "chat";
+      this.draft = this.drafts?.change(before, client.identity) ?? "";
+    } else if (this.view === "cases") this.cases.reload();
   }
 
-  private renderLog(state: ChatState): unknown {
-    const items = timeline(state.messages, state.outbox);
-    const shown = items.slice(-this.limit);
-    const more = items.length > shown.length;
-    return html`
-      ${more
-        ? html`<button type="button" class="earlier" @click=${this.showEarlier}>${TEXTS.earlier}</button>`
-        : renderGreeting()}
-      ${state.loading ? html`<p class="loading">${TEXTS.loading}</p>` : nothing}
-      ${items.length === 0 && !state.loading ? renderStarters(this.actions.ask) : nothing}
-      ${repeat(
-        shown,
-        ({ key }) => key,
-        (item) => renderMessage(item, this.actions),
-      )}
-      ${this.client?.waiting ? renderTyping() : nothing}
-    `;
+  private readonly host: ActionHost = {
+    client: () => this.client,
+    state: () => this.state,
+    tail: this.tail,
+    login: () => {
+      this.tell("suixing-login", {});
+    },
+    say: (text) => {
+      this.say(text);
+    },
+    earlier: () => {
+      this.limit += SHOWN_AT_ONCE;
+    },
+    go: (view) => {
+      this.view = view;
+    },
+    focusInside: () => {
+      this.focusInside();
+    },
+    focusOn: (selector) => {
+      this.focusOn(selector);
+    },
+  };
+  private readonly cases = caseActions(this.host);
+  private readonly chat = chatActions(this.host, this.cases.openCase);
+
+  private readonly headerActions: HeaderActions = {
+    askHuman: () => {
+      if (this.state?.owner !== "bot") return;
+      this.view = "chat";
+      this.say(TEXTS.humanMessage);
+    },
+    switchSound: () => {
+      this.sound = !this.sound;
+      if (this.memory !== null) this.memory.sound = this.sound;
+      if (this.sound) this.notices.allowSound();
+    },
+    close: () => {
+      this.hide();
+    },
+  };
+
+  private readonly go = (view: View, focus: boolean): void => {
+    const book = this.client?.cases;
+    if (view === "cases") void (this.view === "cases" ? book?.list() : book?.reload());
+    this.view = view;
+    if (focus) this.focusOn(`#tab-${view}`);
+  };
+
+  private readonly keepDraft = (text: string): void => {
+    this.draft = text;
+    if (this.client !== null) this.drafts?.keep(this.client.identity, text, codeWanted(this.client.state.messages));
+  };
+
+  private get watched(): boolean {
+    return this.open && this.view === "chat" && document.visibilityState === "visible";
   }
-
-  private readonly login = (): void => {
-    this.tell("suixing-login", {});
-  };
-
-  private readonly bannerActions: BannerActions = {
-    login: this.login,
-    leaveQueue: () => {
-      void this.client?.leaveQueue();
-      this.focusInside();
-    },
-  };
-
-  private readonly actions: LogActions = {
-    login: this.login,
-    ask: (question) => {
-      this.say(question);
-      this.focusInside();
-    },
-    press: ({ title, payload }) => {
-      this.client?.send(payload, { title });
-      this.tail.stick();
-      this.focusInside();
-    },
-    code: (code) => {
-      this.client?.send(code, { title: "******", secret: true });
-      this.tail.stick();
-      this.focusInside();
-    },
-    retry: (clientId) => {
-      this.client?.retry(clientId);
-    },
-    discard: (clientId) => {
-      this.client?.discard(clientId);
-      this.focusInside();
-    },
-  };
 
   private get unread(): number {
     const from = this.client?.lastRead ?? 0;
-    return this.open ? 0 : (this.state?.messages ?? []).filter(({ seq, author }) => seq > from && author !== "borrower").length;
+    return this.watched ? 0 : (this.state?.messages ?? []).filter(({ seq, author }) => seq > from && author !== "borrower").length;
+  }
+
+  private notify(): void {
+    if (this.state !== null) this.notices.tell(this.state, this.unread, this.sound, this.watched);
   }
 
   private say(text: string): void {
@@ -234,24 +271,20 @@ export class SuixingChat extends LitElement {
     this.tail.stick();
   }
 
-  private askHuman(): void {
-    if (this.state?.owner === "bot") this.say(TEXTS.humanMessage);
-  }
-
-  private async showEarlier(): Promise<void> {
-    this.limit += SHOWN_AT_ONCE;
-    await this.tail.keepPlace();
-  }
-
   private refresh(): void {
     const { client } = this;
     if (client === null) return;
     const before = this.state;
     this.state = client.state;
+    this.restored.changed(before?.connection, this.state.connection);
     if (this.state.connection === "expired" && before?.connection !== "expired") this.tell("suixing-expired", {});
     const asked = codeWanted(this.state.messages) ? (this.state.messages.at(-1)?.seq ?? 0) : 0;
-    if (asked > this.stepUpSeq) this.tell("suixing-step-up", {});
+    if (asked > this.stepUpSeq) {
+      this.tell("suixing-step-up", {});
+      this.keepDraft(this.draft);
+    }
     this.stepUpSeq = asked;
+    this.notify();
     this.requestUpdate();
   }
 
@@ -259,10 +292,15 @@ export class SuixingChat extends LitElement {
     this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
   }
 
-  /** Touch screens get the title focused instead of the text field, so that the keyboard does not cover the answer. */
   private focusInside(): void {
-    const touch = matchMedia("(pointer: coarse)").matches;
-    this.renderRoot.querySelector<HTMLElement>(touch ? "#title" : "suixing-composer")?.focus();
+    focusInside(this.renderRoot, this.view === "chat" ? "suixing-composer" : "#tab-cases");
+  }
+
+  /** After the next rendering. */
+  private focusOn(selector: string): void {
+    void this.updateComplete.then(() => {
+      this.renderRoot.querySelector<HTMLElement>(selector)?.focus();
+    });
   }
 
   private pressed(event: KeyboardEvent): void {
@@ -270,39 +308,9 @@ export class SuixingChat extends LitElement {
       event.stopPropagation();
       this.hide();
     }
-    if (event.key === "Tab" && matchMedia(PHONE).matches) this.keepFocusInside(event);
+    if (event.key === "Tab" && matchMedia(PHONE).matches) keepFocusInside(this.renderRoot, event);
   }
-
-  /** Full screen on a phone: Tab goes round inside instead of into the page behind. */
-  private keepFocusInside(event: KeyboardEvent): void {
-    const inside = [...this.renderRoot.querySelectorAll<HTMLElement>(".window :is(button, a, [tabindex='0'], suixing-composer)")];
-    const target = event.composedPath()[0] as Element;
-    const last = inside.at(-1)?.shadowRoot?.querySelector("button.send");
-    const first = inside[0];
-    if (!event.shiftKey && target === last) {
-      event.preventDefault();
-      first?.focus();
-    } else if (event.shiftKey && (target === first || target.id === "title")) {
-      event.preventDefault();
-      inside.at(-1)?.focus();
-    }
-  }
-
-  private readonly online = (): void => {
-    this.client?.wake();
-  };
-
-  private readonly offline = (): void => {
-    this.client?.disconnected();
-  };
-
-  private readonly visible = (): void => {
-    if (document.visibilityState !== "visible") return;
-    this.client?.wake();
-    this.requestUpdate();
-  };
 }
-
 
 declare global {
   interface HTMLElementTagNameMap {

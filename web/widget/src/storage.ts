@@ -40,7 +40,7 @@ export function workingStore(pick: () => Storage): KeyValueStore {
   }
 }
 
-/** The sender under which somebody talks. */
+/** The sender under which somebody talks. The token is a visitor's, empty for a conversation that was begun on another device. */
 export interface Speaker extends Visitor {
   /** A visitor has logged in and said nothing since: the server still keeps their conversation under the visitor's token. */
   readonly pending?: boolean;
@@ -54,9 +54,9 @@ export interface StoredMessage {
   readonly createdAt: string;
 }
 
-const PREFIX = "suixing-chat/v1";
+export const PREFIX = "suixing-chat/v1";
 /** The identity of somebody who is not logged in. */
-const VISITOR = "visitor";
+export const VISITOR = "visitor";
 
 export class Memory {
   constructor(private readonly store: KeyValueStore) {}
@@ -85,6 +85,15 @@ export class Memory {
     return true;
   }
 
+  /** The customer's own conversation goes on instead: what the visitor said stays the visitor's. */
+  returnVisitor(identity: string): void {
+    const speaker = this.speaker(identity);
+    if (speaker?.pending !== true) return;
+    this.setSpeaker(VISITOR, { sender: speaker.sender, token: speaker.token });
+    this.setLastRead(VISITOR, this.lastRead(identity));
+    this.setSpeaker(identity, null);
+  }
+
   /** The highest sequence number that this person has seen. */
   lastRead(identity: string): number {
     return this.read(`${PREFIX}/read/${identity}`, (value): value is number => typeof value === "number") ?? 0;
@@ -92,6 +101,24 @@ export class Memory {
 
   setLastRead(identity: string, seq: number): void {
     this.write(`${PREFIX}/read/${identity}`, seq);
+  }
+
+  /** Which helps of a human this person has rated here, with the score. */
+  ratings(identity: string): Readonly<Record<number, number>> {
+    return this.read(`${PREFIX}/rated/${identity}`, isScores) ?? {};
+  }
+
+  setRating(identity: string, handoffId: number, score: number): void {
+    this.write(`${PREFIX}/rated/${identity}`, { ...this.ratings(identity), [handoffId]: score });
+  }
+
+  /** Of this browser, whoever talks. Off until somebody turns it on. */
+  get sound(): boolean {
+    return this.read(`${PREFIX}/sound`, (value): value is boolean => typeof value === "boolean") ?? false;
+  }
+
+  set sound(on: boolean) {
+    this.write(`${PREFIX}/sound`, on);
   }
 
   /** Unsent messages of one identity, oldest first. Another person's queue on the same phone is never touched. */
@@ -140,6 +167,8 @@ function hasStrings<K extends string>(value: unknown, keys: readonly K[]): value
   return typeof value === "object" && value !== null && keys.every((key) => typeof (value as Record<string, unknown>)[key] === "string");
 }
 
+const isScores = (value: unknown): value is Record<number, number> =>
+  typeof value === "object" && value !== null && Object.values(value).every((score) => typeof score === "number");
 const isSpeaker = (value: unknown): value is Speaker => hasStrings(value, ["sender", "token"]);
 const isStoredMessage = (value: unknown): value is StoredMessage => hasStrings(value, ["clientId", "text", "title", "createdAt"]);
 

@@ -1,6 +1,6 @@
 /** From the log and the outbox to what is shown: titles instead of payloads, which buttons work, whose turn it is. Pure functions. */
 
-import type { OutboxEntry } from "./state.js";
+import type { ChatState, OutboxEntry } from "./state.js";
 import type { Author, Button, LogMessage } from "./wire.js";
 
 export interface Shown {
@@ -17,6 +17,8 @@ export interface Shown {
   readonly timed: boolean;
   /** Its buttons and inputs may be used. */
   readonly active: boolean;
+  /** Below the last of the borrower's own messages in a row. */
+  readonly receipt: "delivered" | "read" | null;
 }
 
 const PAUSE_MS = 10 * 60_000;
@@ -54,16 +56,17 @@ export function maskCode(text: string, wanted: boolean): string {
   return wanted && /^\D*\d{6}\D*$/u.test(text.normalize("NFKC")) ? MASK : text;
 }
 
-/** The place in the queue that the server told last. */
-export function queuePosition(messages: readonly LogMessage[]): number | null {
+/** The place in the queue that the server told last: on a card of the log, or when the log ended with `place.seq`. */
+export function queuePosition(messages: readonly LogMessage[], place: ChatState["place"] = null): number | null {
   for (let index = messages.length - 1; index >= 0; index -= 1) {
-    const card = messages[index]?.card;
-    if (card?.type === "handoff") return card.state === "queued" ? card.position : null;
+    const message = messages[index];
+    if (message === undefined || (place !== null && message.seq <= place.seq)) break;
+    if (message.card?.type === "handoff") return message.card.state === "queued" ? message.card.position : null;
   }
-  return null;
+  return place?.position ?? null;
 }
 
-export function timeline(messages: readonly LogMessage[], outbox: readonly OutboxEntry[]): readonly Shown[] {
+export function timeline(messages: readonly LogMessage[], outbox: readonly OutboxEntry[], agentReadSeq = 0): readonly Shown[] {
   const logged = new Set(messages.map(({ clientId }) => clientId));
   const pending = outbox.filter(({ clientId }) => !logged.has(clientId));
   const answering = pending.every(({ delivery }) => delivery === "failed");
@@ -91,7 +94,9 @@ export function timeline(messages: readonly LogMessage[], outbox: readonly Outbo
   return bare.map((item, index) => {
     const previous = bare[index - 1];
     const timed = previous === undefined || Math.abs(Date.parse(item.at) - Date.parse(previous.at)) > PAUSE_MS;
-    return { ...item, timed, first: timed || previous.author !== item.author };
+    const taken = item.author === "borrower" && item.message !== null && bare[index + 1]?.author !== "borrower";
+    const receipt = taken ? (item.message.seq <= agentReadSeq ? ("read" as const) : ("delivered" as const)) : null;
+    return { ...item, timed, first: timed || previous.author !== item.author, receipt };
   });
 }
 

@@ -4,6 +4,8 @@
  * (`WireError`), a malformed or unknown card becomes `{type: "unknown"}` so that its text is still readable.
  */
 
+import { type Json, WireError, integer, integerOrNull, list, object, oneOf, present, string, stringOrNull, strings } from "./json.js";
+
 export type Owner = "bot" | "queue" | "agent";
 export type Author = "borrower" | "bot" | "agent" | "system";
 
@@ -28,6 +30,18 @@ export interface Page {
   readonly messages: readonly LogMessage[];
   readonly lastSeq: number;
   readonly owner: Owner;
+  /** Up to which `seq` the human on the other side has read. */
+  readonly agentReadSeq: number;
+}
+
+/** The customer's conversation that goes on, wherever it was begun. */
+export interface Resumed {
+  readonly sender: string;
+  readonly page: Page;
+  /** 1 for the next to be served; null when no human is waited for. */
+  readonly queuePosition: number | null;
+  /** Up to which `seq` the borrower has read on some device. */
+  readonly readSeq: number;
 }
 
 export interface Visitor {
@@ -109,6 +123,9 @@ export type CaseCard = Readonly<{
 export type Remedy = Readonly<{ type: "remedy"; caseNo: string | null; status: string; amount: number; receiptNo: string | null }>;
 export type Handoff = Readonly<{ type: "handoff"; state: string; position: number | null; reason: string | null; caseNo: string | null }>;
 export type OfficialCheck = Readonly<{ type: "official_check"; kind: string; result: string }>;
+/** How was the human's help? `score` 1 to 5, null while nobody has said. */
+export type Rating = Readonly<{ type: "rating"; handoffId: number; score: number | null }>;
+export type Attachment = Readonly<{ type: "attachment"; attachmentId: string; mediaType: string; size: number }>;
 export type Plain = Readonly<{ type: "answer" | "options" | "login_required" | "step_up_required" | "unknown" }>;
 
 export type Card =
@@ -121,45 +138,9 @@ export type Card =
   | Remedy
   | Handoff
   | OfficialCheck
+  | Rating
+  | Attachment
   | Plain;
-
-/** The server said something that the contract does not allow. */
-export class WireError extends Error {}
-
-type Json = Readonly<Record<string, unknown>>;
-
-function object(value: unknown, what: string): Json {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new WireError(`${what} is not an object`);
-  return value as Json;
-}
-
-function string(from: Json, key: string): string {
-  const value = from[key];
-  if (typeof value !== "string") throw new WireError(`${key} is not a string`);
-  return value;
-}
-
-function integer(from: Json, key: string): number {
-  const value = from[key];
-  if (typeof value !== "number" || !Number.isSafeInteger(value)) throw new WireError(`${key} is not an integer`);
-  return value;
-}
-
-const present = (from: Json, key: string): boolean => from[key] !== undefined && from[key] !== null;
-const stringOrNull = (from: Json, key: string): string | null => (present(from, key) ? string(from, key) : null);
-const integerOrNull = (from: Json, key: string): number | null => (present(from, key) ? integer(from, key) : null);
-
-function list<T>(from: Json, key: string, item: (value: Json) => T): readonly T[] {
-  const value = from[key];
-  if (!Array.isArray(value)) throw new WireError(`${key} is not a list`);
-  return value.map((element) => item(object(element, key)));
-}
-
-function strings(from: Json, key: string): readonly string[] {
-  const value = from[key];
-  if (!Array.isArray(value) || !value.every((item) => typeof item === "string")) throw new WireError(`${key} is not a list of strings`);
-  return value;
-}
 
 const CARDS: Readonly<Record<string, (from: Json) => Card>> = {
   payoff_quote: (from) => ({
@@ -244,6 +225,8 @@ const CARDS: Readonly<Record<string, (from: Json) => Card>> = {
     caseNo: stringOrNull(from, "case_no"),
   }),
   official_check: (from) => ({ type: "official_check", kind: string(from, "kind"), result: string(from, "result") }),
+  rating: (from) => ({ type: "rating", handoffId: integer(from, "handoff_id"), score: integerOrNull(from, "score") }),
+  attachment: (from) => ({ type: "attachment", attachmentId: string(from, "attachment_id"), mediaType: string(from, "media_type"), size: integer(from, "size") }),
   options: () => ({ type: "options" }),
   login_required: () => ({ type: "login_required" }),
   step_up_required: () => ({ type: "step_up_required" }),
@@ -263,12 +246,6 @@ export function parseCard(custom: unknown): Card | null {
   }
 }
 
-function oneOf<T extends string>(value: string, allowed: readonly T[], what: string): T {
-  const found = allowed.find((item) => item === value);
-  if (found === undefined) throw new WireError(`${what} ${value} is unknown`);
-  return found;
-}
-
 function parseMessage(from: Json): LogMessage {
   return {
     seq: integer(from, "seq"),
@@ -281,6 +258,13 @@ function parseMessage(from: Json): LogMessage {
   };
 }
 
+/** A card of this type, and no other. Raises `WireError`. */
+export function cardOf<T extends Card["type"]>(from: unknown, type: T): Extract<Card, { type: T }> {
+  const card = parseCard(from);
+  if (card?.type !== type) throw new WireError(`not a card of type ${type}`);
+  return card as Extract<Card, { type: T }>;
+}
+
 /** The answer of `GET /chat/messages`. Raises `WireError`. */
 export function parsePage(json: unknown): Page {
   const from = object(json, "page");
@@ -288,7 +272,29 @@ export function parsePage(json: unknown): Page {
     messages: list(from, "messages", parseMessage),
     lastSeq: integer(from, "last_seq"),
     owner: oneOf(string(from, "owner"), ["bot", "queue", "agent"], "owner"),
+    agentReadSeq: integerOrNull(from, "agent_read_seq") ?? 0,
   };
+}
+
+/** The answer of `POST /chat/resume`. Raises `WireError`. */
+export function parseResumed(json: unknown): Resumed | null {
+  const from = object(json, "resumed");
+  if (!present(from, "conversation")) return null;
+  const found = object(from["conversation"], "conversation");
+  return { sender: string(found, "sender"), page: parsePage(found), queuePosition: integerOrNull(found, "queue_position"), readSeq: integer(found, "read_seq") };
+}
+
+/** A frame of `/chat/socket`: a page of the log, or the code with which the server ends it. Raises `WireError`. */
+export function parseFrame(text: string): Page | { readonly error: string } {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new WireError("a frame is not JSON", { cause: error });
+  }
+  const from = object(json, "frame");
+  const type = oneOf(string(from, "type"), ["log", "error"], "frame type");
+  return type === "log" ? parsePage(json) : { error: string(from, "code") };
 }
 
 /** The answer of `POST /chat/visitor`. Raises `WireError`. */

@@ -3,6 +3,8 @@
  * for each (sender, customer) and can misbehave on demand. Time is vitest's fake time.
  */
 
+import type { LiveSocket } from "../src/port.js";
+
 interface Stored {
   seq: number;
   author: string;
@@ -35,9 +37,46 @@ export class FakeServer {
   stutters = false;
   /** Answers long polls at once, with nothing. */
   impatient = false;
+  readonly acks: Ack[] = [];
+  readonly ratings: Rated[] = [];
+  readonly rateFaults: number[] = [];
+  readonly resumes: (Resume & { readonly token: string })[] = [];
+  readonly resumeFaults: Fault[] = [];
+  readonly caseFaults: Fault[] = [];
+  readonly facts: { caseNo: string; key: string; text: string }[] = [];
+  /** By token. */
+  readonly casesOf: Record<string, FakeCase[]> = {};
+  /** What answers about resuming and cases wait for. */
+  slowly: Promise<unknown> = Promise.resolve();
+  queuePosition: number | null = null;
+  readSeq = 0;
+  agentReadSeq = 0;
   visitors = 0;
   reply: (text: string) => Omit<Stored, "seq" | "at" | "author">[] = (text) => [{ text: `收到：${text}` }];
   private waiting: (() => void)[] = [];
+  readonly sockets: FakeSocket[] = [];
+  /** Sockets are refused, as by a proxy that knows none. */
+  refusesSockets = false;
+
+  readonly connect = (): LiveSocket => {
+    const socket = new FakeSocket(this);
+    this.sockets.push(socket);
+    return socket;
+  };
+
+  /** Cuts every open socket, as a dead network does. */
+  cut(): void {
+    this.sockets.forEach((socket) => {
+      socket.end();
+    });
+  }
+
+  /** What a log frame after `after` carries. */
+  page(sender: string, token: string, after: number): { messages: Stored[]; last_seq: number; owner: string; agent_read_seq: number } {
+    const { messages, owner } = this.conversation(sender, token);
+    const fresh = messages.filter(({ seq }) => seq > after);
+    return { messages: fresh, last_seq: fresh.at(-1)?.seq ?? Math.min(after, messages.length), owner, agent_read_seq: this.agentReadSeq };
+  }
 
   readonly fetch: typeof fetch = async (input, init = {}) => {
     const url = new URL(input as string, "http://chat.test");
@@ -49,8 +88,63 @@ export class FakeServer {
     if (url.pathname === "/webhooks/rest/webhook") return this.post(JSON.parse(init.body as string) as Body, token, init.signal);
     if (url.pathname === "/chat/leave-queue") return this.leave((JSON.parse(init.body as string) as Body).sender, token);
     if (url.pathname === "/chat/messages") return this.poll(url.searchParams, token, init.signal);
+    if (url.pathname === "/chat/ack") {
+      this.acks.push(JSON.parse(init.body as string) as Ack);
+      return new Response(null, { status: 204 });
+    }
+    if (url.pathname === "/chat/resume") return this.resume(JSON.parse(init.body as string) as Resume, token, init.signal);
+    if (url.pathname.startsWith("/chat/cases")) return this.cases(url.pathname.split("/").slice(3), token, init);
+    if (url.pathname === "/chat/rating") return this.rate(JSON.parse(init.body as string) as Rated);
     return refusal(404, "not_found");
   };
+
+  /** A conversation with a human first, else the one in which something was said last; a newer dialogue from before login goes on. */
+  private async resume(asked: Resume, token: string, signal: AbortSignal | null | undefined): Promise<Response> {
+    this.resumes.push({ ...asked, token });
+    const fault = this.resumeFaults.shift();
+    if (this.refusedTokens.has(token)) return refusal(401, "token_expired");
+    if (fault === "silent") return never(signal);
+    if (typeof fault === "number") return refusal(fault, "trouble");
+    if (fault !== undefined) throw new TypeError("network");
+    await this.slowly;
+    const rank = ({ owner, messages }: Conversation): number => (owner === "bot" ? 0 : 1e15) + Date.parse(messages.at(-1)?.at ?? "1970");
+    const own = [...this.conversations].filter(([key, { messages }]) => key.endsWith(` ${token}`) && messages.length > 0);
+    const [key, found] = own.sort(([, a], [, b]) => rank(b) - rank(a))[0] ?? [];
+    const before = this.conversations.get((asked.visitor_token ?? "").replace("visitor-", "v-"));
+    if (key === undefined || found === undefined || (before !== undefined && rank(before) > rank(found))) return json(200, {});
+    const held = key.split(" ")[0] ?? "";
+    return json(200, { conversation: { sender: held, ...this.page(held, token, 0), queue_position: this.queuePosition, read_seq: this.readSeq } });
+  }
+
+  private async cases([caseNo, command]: string[], token: string, init: RequestInit): Promise<Response> {
+    const fault = this.caseFaults.shift();
+    if (this.refusedTokens.has(token)) return refusal(401, "token_expired");
+    if (fault === "cut before") throw new TypeError("network");
+    if (typeof fault === "number") return refusal(fault, fault === 409 ? "case_over" : "trouble");
+    await this.slowly;
+    const mine = this.casesOf[token] ?? [];
+    if (caseNo === undefined) return json(200, { cases: mine.map((item) => item.case), as_of: "2026-08-10" });
+    const found = mine.find((item) => item.case.case_no === caseNo);
+    if (found === undefined) return refusal(404, "case_not_found");
+    if (command === "facts") {
+      const key = new Headers(init.headers).get("Idempotency-Key") ?? "";
+      const { text } = JSON.parse(init.body as string) as { text: string };
+      this.facts.push({ caseNo, key, text });
+      if (!found.keys.has(key)) found.events.push({ type: "fact_added", at: new Date().toISOString(), by: "borrower", text, data: {} });
+      found.keys.add(key);
+      if (fault === "cut after") throw new TypeError("network");
+      return json(200, found.case);
+    }
+    const { case: card, events } = found;
+    return json(200, { case: card, contract_no: null, instalment: null, events, remedies: [], attachments: [], appeal_until: null, as_of: "2026-08-10" });
+  }
+
+  private rate(rated: Rated): Response {
+    const fault = this.rateFaults.shift();
+    if (fault !== undefined) return refusal(fault, fault === 409 ? "already_rated" : "trouble");
+    this.ratings.push(rated);
+    return new Response(null, { status: 204 });
+  }
 
   conversation(sender: string, token: string): Conversation {
     const key = token.startsWith("visitor-") ? sender : `${sender} ${token}`; // (sender, customer), as in the real one
@@ -62,6 +156,9 @@ export class FakeServer {
   say(sender: string, token: string, message: Omit<Stored, "seq" | "at">): void {
     const { messages } = this.conversation(sender, token);
     messages.push({ ...message, seq: (messages.at(-1)?.seq ?? 0) + 1, at: new Date().toISOString() });
+    this.sockets.forEach((socket) => {
+      socket.push();
+    });
     this.waiting.splice(0).forEach((wake) => {
       wake();
     });
@@ -117,7 +214,7 @@ export class FakeServer {
     if (fresh().length === 0 && wait > 0 && !this.impatient) await this.somethingNew(wait, signal);
     const lastSeq = Math.min(after, conversation.messages.length);
     const messages = this.stutters ? [...fresh(), ...fresh()] : fresh();
-    return json(200, { messages, last_seq: fresh().at(-1)?.seq ?? lastSeq, owner: conversation.owner });
+    return json(200, { messages, last_seq: fresh().at(-1)?.seq ?? lastSeq, owner: conversation.owner, agent_read_seq: this.agentReadSeq });
   }
 
   private async somethingNew(seconds: number, signal: AbortSignal | null | undefined): Promise<void> {
@@ -133,6 +230,98 @@ export class FakeServer {
       });
     });
   }
+}
+
+interface Resume {
+  readonly sender?: string;
+  readonly visitor_token?: string;
+}
+
+interface FakeCase {
+  readonly case: Readonly<Record<string, unknown>>;
+  readonly events: object[];
+  readonly keys: Set<string>;
+}
+
+export function fakeCase(caseNo: string, status = "investigating"): FakeCase {
+  const dates = { received_on: "2026-08-10", decide_by: "2026-08-25", next_update_by: "2026-08-13", disputed_amount: 192 };
+  return { case: { type: "case", case_no: caseNo, kind: "dispute", status, ...dates }, events: [], keys: new Set() };
+}
+
+export class FakeSocket implements LiveSocket {
+  onopen: LiveSocket["onopen"] = null;
+  onmessage: LiveSocket["onmessage"] = null;
+  onclose: LiveSocket["onclose"] = null;
+  hello: Hello | null = null;
+  readonly acks: Omit<Ack, "sender">[] = [];
+  /** Sends every page twice. */
+  stutters = false;
+  ended = false;
+  private after = 0;
+
+  constructor(private readonly server: FakeServer) {
+    setTimeout(() => {
+      if (this.ended) return;
+      if (server.refusesSockets) this.end();
+      else this.onopen?.call(this as unknown as WebSocket, new Event("open"));
+    }, 1);
+  }
+
+  send(data: string): void {
+    if (this.ended) throw new Error("the socket has ended");
+    const frame = JSON.parse(data) as Hello | (Omit<Ack, "sender"> & { readonly type: "ack" });
+    if (frame.type === "ack") {
+      this.acks.push({ delivered: frame.delivered, read: frame.read });
+      return;
+    }
+    this.hello = frame;
+    this.after = frame.after;
+    setTimeout(() => {
+      this.push(true);
+    }, 1);
+  }
+
+  push(always = false): void {
+    if (this.ended || this.hello === null) return;
+    const page = this.server.page(this.hello.sender, this.hello.token, this.after);
+    if (page.messages.length === 0 && !always) return;
+    this.after = page.last_seq;
+    for (let i = 0; i < (this.stutters ? 2 : 1); i += 1) this.frame({ type: "log", ...page });
+  }
+
+  frame(body: object): void {
+    this.onmessage?.call(this as unknown as WebSocket, { data: JSON.stringify(body) } as MessageEvent);
+  }
+
+  close(): void {
+    this.ended = true;
+  }
+
+  end(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.onclose?.call(this as unknown as WebSocket, {} as CloseEvent);
+  }
+}
+
+interface Hello {
+  readonly type: "hello";
+  readonly sender: string;
+  readonly token: string;
+  readonly after: number;
+}
+
+interface Ack {
+  readonly sender: string;
+  readonly delivered: number;
+  readonly read: number;
+}
+
+interface Rated {
+  readonly sender: string;
+  readonly handoff_id: number;
+  readonly score: number;
+  readonly comment?: string;
 }
 
 interface Body {

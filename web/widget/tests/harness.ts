@@ -27,13 +27,16 @@ afterEach(() => {
 });
 
 /** A widget on a page, opened. A second one on the same store is the page after a reload. */
-export function widget(token: string | null = null): ChatClient {
-  const client = new ChatClient(new HttpChatPort("http://chat.test", server.fetch), new Memory(store), () => undefined, () => 0.5);
+export function widget(token: string | null = null, sockets = false, storage = store): ChatClient {
+  const client = new ChatClient(new HttpChatPort("http://chat.test", server.fetch, sockets ? server.connect : null), new Memory(storage), () => undefined, () => 0.5);
   clients.push(client);
   client.setToken(token);
   client.watch(true);
   return client;
 }
+
+/** The same person's widget on a device with a storage of its own. */
+export const elsewhere = (token: string | null, sockets = false): ChatClient => widget(token, sockets, new MemoryStore());
 
 export const pass = (ms = 50): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
 export const texts = (client: ChatClient): string[] => timeline(client.state.messages, client.state.outbox).map(({ text }) => text);

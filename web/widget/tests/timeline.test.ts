@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { stretches } from "../src/cards/evidence.js";
 import type { OutboxEntry } from "../src/state.js";
 import { codeWanted, distinct, maskCode, pieces, queuePosition, timeline } from "../src/timeline.js";
-import { type LogMessage, WireError, parseCard, parsePage } from "../src/wire.js";
+import { WireError } from "../src/json.js";
+import { type LogMessage, parseCard, parsePage } from "../src/wire.js";
 
 let seq = 0;
 
@@ -73,6 +74,14 @@ describe("the place in the queue", () => {
     const assigned = message("system", "", { card: { type: "handoff", state: "assigned", position: null, reason: null, caseNo: null } });
     expect(queuePosition([queued, message("borrower", "好")])).toBe(3);
     expect(queuePosition([queued, assigned])).toBeNull();
+  });
+
+  it("is as the server said on opening, until a later card says otherwise", () => {
+    const queued = message("bot", "", { card: { type: "handoff", state: "queued", position: 3, reason: null, caseNo: null } });
+    expect(queuePosition([queued], { seq: queued.seq, position: 1 })).toBe(1);
+    expect(queuePosition([queued], { seq: queued.seq, position: null })).toBeNull();
+    expect(queuePosition([queued], { seq: queued.seq - 1, position: 1 })).toBe(3);
+    expect(queuePosition([], { seq: 0, position: 2 })).toBe(2);
   });
 });
 
@@ -144,6 +153,7 @@ describe("what comes over the wire", () => {
     expect(page).toEqual({
       messages: [{ seq: 4, author: "bot", at: "2026-08-10T12:00:00Z", text: "", buttons: [], card: { type: "answer" }, clientId: null }],
       lastSeq: 4,
+      agentReadSeq: 0,
       owner: "queue",
     });
   });

@@ -3,7 +3,7 @@
 import { type TemplateResult, html, nothing } from "lit";
 
 import { day, dayAndTime, money } from "../format.js";
-import { label } from "../texts.js";
+import { label } from "../labels.js";
 import type { Evidence, EvidenceDay, TimelineEntry } from "../wire.js";
 import { type Content, card, instalment, rows } from "./parts.js";
 

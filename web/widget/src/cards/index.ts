@@ -3,11 +3,13 @@
 import { nothing } from "lit";
 import { html } from "lit";
 
+import type { RatingState } from "../state.js";
 import { TEXTS } from "../texts.js";
 import type { Card } from "../wire.js";
 import { evidence } from "./evidence.js";
 import { paymentStatus, payoffQuote, repaymentPreview, scheduledRepayment } from "./money.js";
 import { type Content, card, note } from "./parts.js";
+import { type Rate, rating } from "./rating.js";
 import { caseCard, handoff, officialCheck, remedy } from "./service.js";
 
 export interface CardActions {
@@ -15,6 +17,11 @@ export interface CardActions {
   readonly active: boolean;
   readonly login: () => void;
   readonly code: (code: string) => void;
+  readonly ratings: Readonly<Record<number, RatingState>>;
+  readonly rate: Rate;
+  /** Leads to a case; null for whoever is not logged in. */
+  readonly openCase: ((caseNo: string) => void) | null;
+  readonly load: (attachmentId: string) => Promise<Blob>;
 }
 
 export function renderCard(it: Card, actions: CardActions): Content {
@@ -30,13 +37,17 @@ export function renderCard(it: Card, actions: CardActions): Content {
     case "evidence":
       return evidence(it);
     case "case":
-      return caseCard(it);
+      return caseCard(it, actions.openCase);
     case "remedy":
       return remedy(it);
     case "handoff":
       return handoff(it);
     case "official_check":
       return officialCheck(it);
+    case "rating":
+      return rating(it, actions.ratings[it.handoffId], actions.rate);
+    case "attachment":
+      return html`<suixing-attachment .card=${it} .load=${actions.load}></suixing-attachment>`;
     case "login_required":
       return card(it.type, "需要登录", html`${note(TEXTS.loginCard)}<button type="button" class="primary" @click=${actions.login}>${TEXTS.login}</button>`);
     case "step_up_required":

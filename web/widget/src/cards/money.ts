@@ -3,7 +3,7 @@
 import { type TemplateResult, html } from "lit";
 
 import { day, dayAndTime, deadline, money } from "../format.js";
-import { label } from "../texts.js";
+import { label } from "../labels.js";
 import type { AllocationLine, PaymentStatus, PayoffQuote, QuoteLine, RepaymentPreview, ScheduledRepayment } from "../wire.js";
 import { type Tone, card, instalment, note, rows } from "./parts.js";
 

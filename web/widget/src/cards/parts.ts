@@ -21,6 +21,11 @@ export function card(name: string, title: string, content: unknown, badge: strin
   </div>`;
 }
 
+/** The colour of a case's status. */
+export function badgeTone(status: string): Tone {
+  return ["decided", "remedied", "closed", "withdrawn"].includes(status) ? "good" : "wait";
+}
+
 export type Tone = "plain" | "good" | "wait" | "bad";
 
 /** Names and values under each other; rows without a value are left out. */

@@ -1,30 +1,38 @@
 /** Cards about cases, remedies, people and authenticity. */
 
 import type { TemplateResult } from "lit";
-import { html } from "lit";
+import { html, nothing } from "lit";
 
 import { day, money } from "../format.js";
-import { label } from "../texts.js";
+import { label } from "../labels.js";
+import { TEXTS } from "../texts.js";
 import type { CaseCard, Handoff, OfficialCheck, Remedy } from "../wire.js";
-import { type Tone, card, note, rows } from "./parts.js";
+import { type Tone, badgeTone, card, note, rows } from "./parts.js";
 
 const on = (date: string | null): string | null => (date === null ? null : day(date));
 
-export function caseCard(it: CaseCard): TemplateResult {
-  const over = ["decided", "remedied", "closed", "withdrawn"].includes(it.status);
-  return card(
-    it.type,
-    `${label("caseKind", it.kind)}工单`,
-    rows([
-      { name: "编号", value: it.caseNo, strong: true },
-      { name: "受理日期", value: on(it.receivedOn) },
-      { name: "争议金额", value: it.disputedAmount === null ? null : money(it.disputedAmount) },
-      { name: "下次告知进展", value: it.nextUpdateBy === null ? null : `${day(it.nextUpdateBy)}前` },
-      { name: "答复期限", value: it.decideBy === null ? null : `${day(it.decideBy)}前` },
-    ]),
-    label("caseStatus", it.status),
-    over ? "good" : "wait",
-  );
+/** `open` leads to the case; null for whoever is not logged in. */
+export function caseCard(it: CaseCard, open: ((caseNo: string) => void) | null): TemplateResult {
+  const content = html`${rows([
+    { name: "编号", value: it.caseNo, strong: true },
+    { name: "受理日期", value: on(it.receivedOn) },
+    { name: "争议金额", value: it.disputedAmount === null ? null : money(it.disputedAmount) },
+    { name: "下次告知进展", value: it.nextUpdateBy === null ? null : `${day(it.nextUpdateBy)}前` },
+    { name: "答复期限", value: it.decideBy === null ? null : `${day(it.decideBy)}前` },
+  ])}
+  ${open === null
+    ? nothing
+    : html`<button
+        type="button"
+        class="link"
+        aria-label=${`${TEXTS.caseOpen} ${it.caseNo}`}
+        @click=${() => {
+          open(it.caseNo);
+        }}
+      >
+        ${TEXTS.caseOpen}
+      </button>`}`;
+  return card(it.type, `${label("caseKind", it.kind)}案件`, content, label("caseStatus", it.status), badgeTone(it.status));
 }
 
 const REMEDY_TONES: Readonly<Record<string, Tone>> = { granted: "good", approved: "good", proposed: "wait", rejected: "bad" };
@@ -35,7 +43,7 @@ export function remedy(it: Remedy): TemplateResult {
     "费用退减",
     html`<p class="total"><span>退减金额</span><strong>${money(it.amount)}</strong></p>
       ${rows([
-        { name: "工单", value: it.caseNo },
+        { name: "案件", value: it.caseNo },
         { name: "回执", value: it.receiptNo },
       ])}`,
     label("remedy", it.status),
@@ -56,7 +64,7 @@ export function handoff(it: Handoff): TemplateResult {
     "人工客服",
     html`${rows([
       { name: "排队位置", value: it.state === "queued" && it.position !== null ? `第${it.position}位` : null, strong: true },
-      { name: "工单编号", value: it.caseNo },
+      { name: "案件编号", value: it.caseNo },
     ])}
     ${it.state === "offline" ? note("您的事情已经登记，客服上班后会联系您，不用重复提交。") : note("前面的对话客服都能看到，不用再说一遍。")}`,
     badge,

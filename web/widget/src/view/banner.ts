@@ -15,12 +15,14 @@ function line(tone: "info" | "warn", text: string, action: Content = nothing): C
   return html`<p data-tone=${tone}><span>${text}</span>${action}</p>`;
 }
 
-export function bannerFor(state: ChatState, position: number | null, actions: BannerActions): Content {
+/** `back`: the connection has just come back, which is said for a moment. */
+export function bannerFor(state: ChatState, position: number | null, actions: BannerActions, back = false): Content {
   if (state.connection === "expired") {
     return line("warn", TEXTS.bannerExpired, html`<button type="button" class="link" @click=${actions.login}>${TEXTS.login}</button>`);
   }
   if (state.connection === "offline") return line("warn", TEXTS.bannerOffline);
   if (state.connection === "troubled") return line("warn", TEXTS.bannerTroubled);
+  if (back) return line("info", TEXTS.bannerBack);
   if (state.owner === "agent") return line("info", TEXTS.bannerAgent);
   if (state.owner === "queue") return line("info", TEXTS.bannerQueue(position), html`<button type="button" class="link" @click=${actions.leaveQueue}>${TEXTS.leaveQueue}</button>`);
   return state.renewed ? line("info", TEXTS.bannerRenewed) : nothing;

@@ -1,7 +1,8 @@
-/** The line to type in. Fires `suixing-submit` with the text. Enter sends, except while an input method is composing. */
+/** The line to type in. Fires `suixing-submit` with the text, `suixing-draft` with what is typed so far, `suixing-file` with a chosen file. Enter sends, except while an input method is composing. */
 
-import { LitElement, html, nothing, type TemplateResult } from "lit";
+import { LitElement, type PropertyValues, html, nothing, type TemplateResult } from "lit";
 
+import { ACCEPTED } from "../files.js";
 import { length } from "../format.js";
 import { TEXTS } from "../texts.js";
 import * as icons from "./icons.js";
@@ -14,8 +15,9 @@ const KEY_OF_INPUT_METHOD = 229;
 
 export class SuixingComposer extends LitElement {
   static override styles = [base, composer];
-  static override properties = { text: { state: true } };
-  declare private text: string;
+  static override properties = { text: { attribute: false } };
+  /** What is in the field; set from outside to what was typed before a reload. */
+  declare text: string;
 
   constructor() {
     super();
@@ -26,10 +28,18 @@ export class SuixingComposer extends LitElement {
     this.area?.focus();
   }
 
+  protected override updated(changed: PropertyValues<this>): void {
+    if (!changed.has("text")) return;
+    this.fit();
+    this.dispatchEvent(new CustomEvent("suixing-draft", { detail: this.text }));
+  }
+
   protected override render(): TemplateResult {
     const count = length(this.text.trim());
     const over = count - MAX_CHARS;
     return html`<form @submit=${this.submit}>
+      <button type="button" class="attach" aria-label=${TEXTS.attach} title=${TEXTS.attach} @click=${this.choose}>${icons.clip}</button>
+      <input id="file" type="file" hidden accept=${ACCEPTED} aria-label=${TEXTS.attach} @change=${this.chosen} />
       <label class="hidden" for="message">${TEXTS.composerLabel}</label>
       <textarea
         id="message"
@@ -40,6 +50,7 @@ export class SuixingComposer extends LitElement {
         aria-invalid=${over > 0 ? "true" : nothing}
         .value=${this.text}
         @input=${this.typed}
+        @focus=${this.fit}
         @keydown=${this.pressed}
       ></textarea>
       <button type="submit" class="send" aria-label=${TEXTS.send} title=${TEXTS.send} aria-disabled=${this.sendable ? nothing : "true"}>${icons.send}</button>
@@ -60,9 +71,19 @@ export class SuixingComposer extends LitElement {
     return count > 0 && count <= MAX_CHARS;
   }
 
+  private choose(): void {
+    this.renderRoot.querySelector<HTMLInputElement>("#file")?.click();
+  }
+
+  private chosen(event: Event): void {
+    const input = event.target as HTMLInputElement;
+    const [file] = input.files ?? [];
+    if (file !== undefined) this.dispatchEvent(new CustomEvent("suixing-file", { detail: file }));
+    input.value = ""; // so that the same file can be chosen again
+  }
+
   private typed(event: InputEvent): void {
     this.text = (event.target as HTMLTextAreaElement).value;
-    this.fit();
   }
 
   private pressed(event: KeyboardEvent): void {
@@ -85,16 +106,13 @@ export class SuixingComposer extends LitElement {
     const text = this.text.trim();
     this.text = "";
     this.dispatchEvent(new CustomEvent("suixing-submit", { detail: text, bubbles: true, composed: true }));
-    void this.updateComplete.then(() => {
-      this.fit();
-    });
   }
 
-  /** As high as its text, up to the limit in the styles. */
+  /** As high as its text, up to the limit in the styles. In a closed window there is nothing to measure: the focus asks again. */
   private fit(): void {
     const area = this.area;
     if (area === null) return;
     area.style.height = "auto";
-    area.style.height = `${area.scrollHeight + 2}px`;
+    if (area.scrollHeight > 0) area.style.height = `${area.scrollHeight + 2}px`;
   }
 }

@@ -4,16 +4,27 @@ import { html, nothing, type TemplateResult } from "lit";
 
 import { renderCard } from "../cards/index.js";
 import type { Content } from "../cards/parts.js";
+import type { Rate } from "../cards/rating.js";
 import { dayAndTime } from "../format.js";
+import type { RatingState } from "../state.js";
 import { TEXTS } from "../texts.js";
 import { type Shown, distinct, pieces } from "../timeline.js";
 import type { Author, Button } from "../wire.js";
+import type { UploadActions } from "./uploads.js";
 
-export interface LogActions {
+export interface LogActions extends UploadActions {
+  readonly say: (text: string) => void;
+  readonly attach: (file: File) => void;
+  readonly earlier: () => void;
   readonly ask: (question: string) => void;
   readonly press: (button: Button) => void;
   readonly login: () => void;
   readonly code: (code: string) => void;
+  /** Null for whoever is not logged in. */
+  readonly openCase: () => ((caseNo: string) => void) | null;
+  readonly ratings: () => Readonly<Record<number, RatingState>>;
+  readonly rate: Rate;
+  readonly load: (attachmentId: string) => Promise<Blob>;
   readonly retry: (clientId: string) => void;
   readonly discard: (clientId: string) => void;
 }
@@ -54,7 +65,9 @@ function buttons(item: Shown, actions: LogActions): Content {
 
 function delivery(item: Shown, actions: LogActions): Content {
   const { entry } = item;
-  if (entry === null || entry.delivery === "taken") return nothing;
+  if (item.receipt !== null) return html`<p class="delivery" data-receipt=${item.receipt}>${TEXTS[item.receipt]}</p>`;
+  if (entry === null) return nothing;
+  if (entry.delivery === "taken") return html`<p class="delivery">${TEXTS.delivered}</p>`;
   if (entry.delivery !== "failed") return html`<p class="delivery">${entry.delivery === "queued" ? TEXTS.queued : TEXTS.sending}</p>`;
   const reason = entry.errorCode?.includes("too_l") ? TEXTS.failedTooLong : TEXTS.failed;
   return html`<p class="delivery failed">
@@ -85,7 +98,7 @@ export function renderMessage(item: Shown, actions: LogActions): TemplateResult 
   return html`<div class="message" data-author=${item.author} data-seq=${item.message?.seq ?? nothing} data-delivery=${item.entry?.delivery ?? nothing}>
     ${item.timed ? html`<p class="time"><time datetime=${item.at}>${dayAndTime(item.at)}</time></p>` : nothing}
     ${item.first && item.author !== "borrower" ? html`<p class="author">${NAMES[item.author]}</p>` : nothing}
-    ${words(item)} ${card === null ? nothing : renderCard(card, { active: item.active, login: actions.login, code: actions.code })}
+    ${words(item)} ${card === null ? nothing : renderCard(card, { ...actions, active: item.active, ratings: actions.ratings(), openCase: actions.openCase() })}
     ${delivery(item, actions)} ${buttons(item, actions)}
   </div>`;
 }

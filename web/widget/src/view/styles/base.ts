@@ -1,26 +1,8 @@
 import { css } from "lit";
 
-/** Theme and habits shared by every part. A host page themes the widget by setting the `--suixing-*` variables on it. */
+/** Habits shared by every part. The colours are inherited from the element itself (theme.ts). */
 export const base = css`
   :host {
-    --accent: var(--suixing-accent, #c2410c);
-    --accent-strong: var(--suixing-accent-strong, #9a3412);
-    --on-accent: var(--suixing-on-accent, #ffffff);
-    --surface: var(--suixing-surface, #ffffff);
-    --ground: var(--suixing-ground, #faf6f2);
-    --ink: var(--suixing-ink, #2b211c);
-    --ink-soft: var(--suixing-ink-soft, #6b5d54);
-    --line: var(--suixing-line, #ebe0d7);
-    --own: var(--suixing-own, #ffe7d9);
-    --own-ink: var(--suixing-own-ink, #45200d);
-    --good: #14663c;
-    --good-ground: #e3f4ea;
-    --wait: #7c4a03;
-    --wait-ground: #fff1d6;
-    --bad: #a3211b;
-    --bad-ground: #fde8e6;
-    --system: #0f5e78;
-    --system-ground: #d9eff7;
     --radius: var(--suixing-radius, 16px);
     font-family: var(
       --suixing-font,
@@ -47,6 +29,7 @@ export const base = css`
   }
   p,
   h2,
+  h3,
   dl,
   dd,
   ul,
@@ -68,7 +51,7 @@ export const base = css`
     cursor: default;
   }
   :focus-visible {
-    outline: 3px solid #1d6fd8;
+    outline: 3px solid var(--focus);
     outline-offset: 2px;
   }
   .hidden {
@@ -91,8 +74,8 @@ export const base = css`
     background: var(--accent-strong);
   }
   .primary[aria-disabled="true"] {
-    background: #e9ded6;
-    color: #6b5d54;
+    background: var(--off);
+    color: var(--off-ink);
   }
   .link {
     padding: 0 8px;

@@ -26,8 +26,8 @@ export const cards = css`
     flex: none;
     padding: 1px 10px;
     border-radius: 12px;
-    background: #f3ece6;
-    color: #57483f;
+    background: var(--plain-ground);
+    color: var(--ink-soft);
     font-size: 12.5px;
     font-weight: 600;
   }
@@ -163,7 +163,7 @@ export const cards = css`
   .days [data-cause="borrower"] {
     background: var(--wait-ground);
     color: var(--wait);
-    border: 1px solid #e2b968;
+    border: 1px solid var(--wait-line);
   }
   .legend {
     display: flex;
@@ -180,10 +180,10 @@ export const cards = css`
     height: 10px;
     margin-right: 6px;
     border-radius: 3px;
-    background: #a9d5e5;
+    background: var(--system-line);
   }
   .legend [data-cause="borrower"]::before {
-    background: #e2b968;
+    background: var(--wait-line);
   }
   .stretches {
     margin-top: 10px;
@@ -191,11 +191,11 @@ export const cards = css`
   .stretches li {
     margin-top: 8px;
     padding-left: 10px;
-    border-left: 3px solid #6fb6cd;
+    border-left: 3px solid var(--system-line);
     font-size: 13.5px;
   }
   .stretches [data-cause="borrower"] {
-    border-color: #e2b968;
+    border-color: var(--wait-line);
   }
   .stretches p {
     color: var(--ink-soft);
@@ -238,7 +238,7 @@ export const cards = css`
     width: 8px;
     height: 8px;
     border-radius: 50%;
-    background: #c9b3a4;
+    background: var(--dot);
   }
   .timeline li:not(:last-child)::after {
     content: "";

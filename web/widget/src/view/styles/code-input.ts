@@ -18,7 +18,7 @@ export const codeInput = css`
     flex: 1;
     min-width: 0;
     height: 48px;
-    border: 1px solid #b9a598;
+    border: 1px solid var(--field-line);
     border-radius: 12px;
     background: var(--surface);
     color: var(--ink);
@@ -27,7 +27,7 @@ export const codeInput = css`
     text-align: center;
   }
   input::placeholder {
-    color: #9a8a7f;
+    color: var(--placeholder);
   }
   .primary {
     height: 48px;

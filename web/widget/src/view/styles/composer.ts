@@ -11,7 +11,7 @@ export const composer = css`
   }
   form {
     display: grid;
-    grid-template-columns: 1fr auto;
+    grid-template-columns: auto 1fr auto;
     gap: 4px 8px;
     align-items: end;
   }
@@ -21,7 +21,7 @@ export const composer = css`
     max-height: 132px;
     padding: 9px 14px;
     resize: none;
-    border: 1px solid #b9a598;
+    border: 1px solid var(--field-line);
     border-radius: 22px;
     background: var(--surface);
     color: var(--ink);
@@ -30,7 +30,7 @@ export const composer = css`
     line-height: 24px;
   }
   textarea::placeholder {
-    color: #75675e;
+    color: var(--placeholder);
   }
   textarea:focus {
     border-color: var(--accent);
@@ -40,6 +40,17 @@ export const composer = css`
   textarea[aria-invalid="true"] {
     border-color: var(--bad);
     outline-color: var(--bad);
+  }
+  .attach {
+    display: grid;
+    place-items: center;
+    width: 44px;
+    padding: 0;
+    border-radius: 50%;
+    color: var(--ink-soft);
+  }
+  .attach:hover {
+    color: var(--accent-strong);
   }
   .send {
     display: grid;
@@ -54,8 +65,8 @@ export const composer = css`
     background: var(--accent-strong);
   }
   .send[aria-disabled="true"] {
-    background: #eadfd7;
-    color: #857166;
+    background: var(--off);
+    color: var(--off-ink);
   }
   .foot {
     display: flex;

@@ -14,7 +14,7 @@ export const log = css`
     overscroll-behavior: contain;
     padding: 16px 14px 20px;
     scrollbar-width: thin;
-    scrollbar-color: #d8c8bc transparent;
+    scrollbar-color: var(--dot) transparent;
   }
   .log:focus-visible {
     outline-offset: -3px;
@@ -69,7 +69,7 @@ export const log = css`
     white-space: pre-wrap;
   }
   .bubble a {
-    color: #9a3412;
+    color: var(--accent-strong);
     text-underline-offset: 3px;
   }
   [data-author="borrower"] .bubble {
@@ -79,8 +79,8 @@ export const log = css`
     color: var(--own-ink);
   }
   [data-author="agent"] .bubble {
-    border-color: #bfe0ec;
-    background: #eef8fb;
+    border-color: var(--agent-line);
+    background: var(--agent);
   }
   [data-author="system"] .bubble {
     border-style: dashed;
@@ -96,7 +96,72 @@ export const log = css`
     align-items: center;
     padding-right: 4px;
   }
+  .delivery .link {
+    flex: none;
+    white-space: nowrap;
+  }
   .delivery.failed {
+    color: var(--bad);
+  }
+  .upload progress {
+    display: block;
+    width: 180px;
+    max-width: 100%;
+    accent-color: var(--accent);
+  }
+  .rating fieldset {
+    display: grid;
+    gap: 8px;
+    margin: 0;
+    padding: 0;
+    border: 0;
+  }
+  .rating legend {
+    padding: 0;
+  }
+  /* Five to one in the document, shown the other way round: a chosen star colours itself and those after it. */
+  .stars {
+    display: flex;
+    flex-direction: row-reverse;
+    justify-content: flex-end;
+  }
+  .stars label {
+    position: relative;
+    display: grid;
+    place-items: center;
+    width: 44px;
+    height: 44px;
+    color: var(--star);
+    font-size: 28px;
+    cursor: pointer;
+  }
+  .stars input {
+    position: absolute;
+    inset: 0;
+    margin: 0;
+    opacity: 0;
+    cursor: pointer;
+  }
+  .stars label:has(:checked),
+  .stars label:has(:checked) ~ label {
+    color: var(--accent);
+  }
+  .stars label:has(:focus-visible) {
+    outline: 3px solid var(--focus);
+    border-radius: 8px;
+  }
+  .rating textarea {
+    width: 100%;
+    padding: 8px 12px;
+    border: 1px solid var(--field-line);
+    border-radius: 12px;
+    background: var(--surface);
+    color: var(--ink);
+    font: inherit;
+    font-size: 16px;
+    resize: none;
+  }
+  .rating [role="alert"] {
     color: var(--bad);
   }
   .buttons,
@@ -123,7 +188,7 @@ export const log = css`
   .buttons button,
   .starters button {
     padding: 6px 16px;
-    border: 1px solid #e3b496;
+    border: 1px solid var(--tint-line);
     border-radius: 22px;
     background: var(--surface);
     color: var(--accent-strong);
@@ -138,7 +203,7 @@ export const log = css`
   .buttons button:hover,
   .starters button:hover,
   .earlier:hover {
-    background: #fff1e7;
+    background: var(--tint);
   }
   .earlier {
     display: block;
@@ -158,7 +223,7 @@ export const log = css`
     padding: 0 12px 0 18px;
     border-radius: 22px;
     background: var(--ink);
-    color: #fff;
+    color: var(--surface);
     font-size: 14px;
     transform: translateX(-50%);
   }
@@ -175,7 +240,7 @@ export const log = css`
     width: 7px;
     height: 7px;
     border-radius: 50%;
-    background: #b08d77;
+    background: var(--dot);
     animation: breathe 1.2s ease-in-out infinite;
   }
   .typing i:nth-of-type(2) {

@@ -38,7 +38,7 @@ export const shell = css`
     right: -4px;
     min-width: 24px;
     padding: 0 6px;
-    border: 2px solid #fff;
+    border: 2px solid var(--surface);
     border-radius: 14px;
     background: #b3121d;
     color: #fff;
@@ -67,7 +67,7 @@ export const shell = css`
   .header {
     display: flex;
     align-items: center;
-    gap: 10px;
+    gap: 8px;
     flex: none;
     min-height: 64px;
     padding: 8px 8px 8px 14px;
@@ -82,7 +82,7 @@ export const shell = css`
     height: 40px;
     border-radius: 50%;
     background: linear-gradient(140deg, #f97316, var(--accent));
-    color: #fff;
+    color: var(--on-accent);
   }
   .titles {
     flex: 1;
@@ -110,9 +110,9 @@ export const shell = css`
     gap: 4px;
     flex: none;
     padding: 0 12px 0 8px;
-    border: 1px solid #efc3a8;
+    border: 1px solid var(--tint-line);
     border-radius: 22px;
-    background: #fff4ec;
+    background: var(--tint);
     color: var(--accent-strong);
     font-size: 14px;
     font-weight: 600;
@@ -122,13 +122,14 @@ export const shell = css`
     height: 20px;
   }
   .human:hover:not([aria-disabled]) {
-    background: #ffe7d6;
+    background: var(--tint-strong);
   }
   .human[aria-disabled="true"] {
     border-color: var(--line);
     background: var(--ground);
     color: var(--ink-soft);
   }
+  .sound,
   .close {
     display: grid;
     place-items: center;
@@ -137,6 +138,15 @@ export const shell = css`
     border-radius: 50%;
     color: var(--ink-soft);
   }
+  .sound {
+    width: 44px;
+    padding: 0;
+  }
+  .sound svg {
+    width: 20px;
+    height: 20px;
+  }
+  .sound:hover,
   .close:hover {
     background: var(--ground);
   }
@@ -154,11 +164,11 @@ export const shell = css`
   }
   .banner [data-tone="info"] {
     background: var(--system-ground);
-    color: #0b4a5f;
+    color: var(--system);
   }
   .banner [data-tone="warn"] {
     background: var(--wait-ground);
-    color: #6b3f02;
+    color: var(--wait);
   }
   .banner .link {
     flex: none;
