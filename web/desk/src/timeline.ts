@@ -1,0 +1,57 @@
+/** The log of one conversation as the page holds it: pages of the server put together by `seq`. */
+
+import type { Schemas } from "./api/client";
+
+export type Message = Schemas["TranscriptMessage"];
+
+/** The server gives at most so many messages at once. */
+export const PAGE = 200;
+
+/**
+ * `held` with the messages of `page`, in order of `seq`, each once. What the page says of a message replaces what was held.
+ * Messages that are held stay the same objects unless they changed, so that nothing on the screen is drawn again.
+ */
+export function merged(held: readonly Message[], page: readonly Message[]): readonly Message[] {
+  if (page.length === 0) return held;
+  const bySeq = new Map(held.map((message) => [message.seq, message]));
+  for (const message of page) {
+    const before = bySeq.get(message.seq);
+    if (before === undefined || JSON.stringify(before) !== JSON.stringify(message)) bySeq.set(message.seq, message);
+  }
+  return [...bySeq.values()].sort((a, b) => a.seq - b.seq);
+}
+
+/**
+ * Everything after `after`, page by page. `fetchPage(after)` asks the server; it says what comes after the given `seq`.
+ */
+export async function allAfter<P extends { messages: Message[]; last_seq: number }>(
+  after: number,
+  fetchPage: (after: number) => Promise<P>,
+): Promise<{ latest: P; messages: Message[] }> {
+  const messages: Message[] = [];
+  let latest = await fetchPage(after);
+  messages.push(...latest.messages);
+  while (latest.messages.length >= PAGE) {
+    latest = await fetchPage(latest.last_seq);
+    messages.push(...latest.messages);
+  }
+  return { latest, messages };
+}
+
+/** A day's first message, or one of another author than the message before, begins a group. */
+export function beginsGroup(before: Message | undefined, message: Message): boolean {
+  return before?.author !== message.author || Date.parse(message.at) - Date.parse(before.at) > 5 * 60_000;
+}
+
+export function beginsDay(before: Message | undefined, message: Message): boolean {
+  return before?.at.slice(0, 10) !== message.at.slice(0, 10);
+}
+
+export type Delivery = "sent" | "delivered" | "read";
+
+/** How far a message of ours has come, from the two marks of the conversation. */
+export function deliveryOf(message: Message, marks: { delivered_seq: number; read_seq: number }): Delivery | null {
+  if (message.author !== "agent") return null;
+  if (message.seq <= marks.read_seq) return "read";
+  return message.seq <= marks.delivered_seq ? "delivered" : "sent";
+}
