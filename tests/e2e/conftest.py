@@ -16,6 +16,7 @@ from tests.e2e.fake_app import FakeApp, serving
 from tests.e2e.widget import Widget
 
 WIDGET = Path(__file__).resolve().parents[2] / "web" / "widget"
+DESK = WIDGET.parent / "desk"
 CHROMIUM_ARGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -42,25 +43,36 @@ def launch(playwright: Playwright) -> Browser:
     return playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGS)
 
 
-def _outdated() -> bool:
-    built = WIDGET / "dist" / "widget.js"
+def _outdated(folder: Path, built: Path) -> bool:
     if not built.exists():
         return True
-    parts = [WIDGET / "src", WIDGET / "demo", WIDGET / "index.html", WIDGET / "vite.config.ts", WIDGET / "package-lock.json"]
+    names = ("src", "demo", "index.html", "vite.config.ts", "package-lock.json")
+    parts = [folder / name for name in names if (folder / name).exists()]
     files = [file for part in parts for file in (part.rglob("*") if part.is_dir() else [part]) if file.is_file()]
     return max(file.stat().st_mtime for file in files) > built.stat().st_mtime
 
 
+def _built(folder: Path, name: str) -> Path:
+    """``folder/dist``, built here when the sources are newer than ``name`` in it (``make web`` does the same)."""
+    if _outdated(folder, folder / "dist" / name):
+        if shutil.which("npm") is None:
+            unavailable(f"web/{folder.name} is not built and npm is not installed: run `make web`")
+        if not (folder / "node_modules").exists():
+            subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=folder, check=True)
+        subprocess.run(["npm", "run", "--silent", "build"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    return folder / "dist"
+
+
 @pytest.fixture(scope="session")
 def dist() -> Path:
-    """The built widget; built here when its sources are newer (``make web`` does the same)."""
-    if _outdated():
-        if shutil.which("npm") is None:
-            unavailable("the widget is not built and npm is not installed: run `make web`")
-        if not (WIDGET / "node_modules").exists():
-            subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=WIDGET, check=True)
-        subprocess.run(["npm", "run", "--silent", "build"], cwd=WIDGET, check=True, stdout=subprocess.DEVNULL)
-    return WIDGET / "dist"
+    """The built widget."""
+    return _built(WIDGET, "widget.js")
+
+
+@pytest.fixture(scope="session")
+def desk_dist() -> Path:
+    """The built desk."""
+    return _built(DESK, "index.html")
 
 
 @pytest.fixture(scope="package")

@@ -20,16 +20,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 import uvicorn
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, HTTPException, Request, WebSocket
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
+
+from tests.e2e.fake_cases import FakeCases, refusal
 
 Fault = Literal["slow", "error", "drop", "drop after", "duplicate", "expired"]
 Answer = dict[str, Any]
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types lit-html"
 )
 """What a strict host page allows: no inline script or style, no eval, no HTML from strings."""
@@ -47,6 +50,7 @@ class Conversation:
     messages: list[Answer] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
     code: str | None = None
+    agent_read_seq: int = 0
 
     def add(self, author: str, **content: Any) -> None:
         at = datetime.now(UTC).isoformat()
@@ -60,10 +64,6 @@ class Dropped(Response):
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"64")]})
 
 
-def _refusal(status: int, code: str) -> JSONResponse:
-    return JSONResponse({"error": {"code": code, "message": "refused by the fake", "details": {}}}, status_code=status)
-
-
 class FakeApp:
     def __init__(self, dist: Path) -> None:
         self.answers: dict[str, list[Answer]] = {}
@@ -72,7 +72,16 @@ class FakeApp:
         self.poll_faults: deque[Fault] = deque()
         self.received: list[dict[str, Any]] = []
         self.polls = 0
+        self.sockets = False
+        """Whether `/chat/socket` works; without it the widget long-polls."""
+        self.hellos: list[dict[str, Any]] = []
+        self.ratings: list[dict[str, Any]] = []
+        self.uploads: list[bytes] = []
+        self.upload_faults: deque[tuple[int, str]] = deque()
+        self.upload_seconds = 0.0
+        self.files: dict[str, tuple[str, bytes]] = {}
         self.expired: set[str] = set()
+        self.cases = FakeCases(self._customer)
         self.demo = True
         self.down = False
         self.conversations: dict[tuple[str, str], Conversation] = {}
@@ -112,7 +121,7 @@ class FakeApp:
 
         @app.exception_handler(HTTPException)
         async def refused(_request: Request, error: HTTPException) -> Response:
-            return _refusal(error.status_code, str(error.detail))
+            return refusal(error.status_code, str(error.detail))
 
         @app.middleware("http")
         async def unreachable(request: Request, call_next: Any) -> Response:
@@ -123,9 +132,16 @@ class FakeApp:
 
         app.post("/chat/visitor", status_code=201)(self._visitor)
         app.post("/webhooks/rest/webhook", response_model=None)(self._receive)
+        app.post("/chat/resume", response_model=None)(self._resume)
+        self.cases.add_to(app)
         app.post("/chat/leave-queue", response_model=None)(self._leave)
         app.get("/chat/messages", response_model=None)(self._messages)
         app.post("/demo/login")(self._login)
+        app.post("/chat/ack", status_code=204)(self._ack)
+        app.post("/chat/rating", status_code=204)(self._rate)
+        app.post("/chat/attachments", response_model=None)(self._upload)
+        app.get("/chat/attachments/{attachment_id}")(self._download)
+        app.websocket("/chat/socket")(self._socket)
         app.get("/demo/otp")(self._otp)
         app.get("/demo/customers")(self._customers)
 
@@ -140,14 +156,88 @@ class FakeApp:
         sender = f"v-{secrets.token_hex(16)}"
         return {"sender": sender, "token": f"visitor {sender}"}
 
+    async def _resume(self, request: Request) -> Response:
+        """A conversation with a human first, else the newest; a newer dialogue from before login goes on."""
+        body = await request.json()
+        customer = self._customer(request, "")
+        before = self.conversations.get((body.get("visitor_token", "").removeprefix("visitor "), ""))
+
+        def rank(conversation: Conversation) -> tuple[bool, str]:
+            return conversation.owner != "bot", conversation.messages[-1]["at"] if conversation.messages else ""
+
+        own = [(key[0], found) for key, found in self.conversations.items() if key[1] == customer and found.messages]
+        if not own:
+            return JSONResponse({})
+        sender, found = max(own, key=lambda item: rank(item[1]))
+        if before is not None and rank(before) > rank(found):
+            return JSONResponse({})
+        position = 2 if found.owner == "queue" else None
+        page = {**self._page(found, 0), "sender": sender, "queue_position": position, "read_seq": 0}
+        return JSONResponse({"conversation": page})
+
     async def _leave(self, request: Request) -> Response:
         sender = (await request.json())["sender"]
         conversation = self._open(sender, self._customer(request, sender))
         if conversation.owner != "queue":
-            return _refusal(409, "not_in_queue")
+            return refusal(409, "not_in_queue")
         conversation.owner = "bot"
         conversation.add("system", text="好的，先不排队了，我接着帮您。")
         return JSONResponse(self._page(conversation, 0))
+
+    async def _ack(self, request: Request) -> None:
+        body = await request.json()
+        self._customer(request, body["sender"])
+
+    async def _rate(self, request: Request) -> None:
+        body = await request.json()
+        self._customer(request, body["sender"])
+        self.ratings.append(body)
+
+    async def _upload(self, request: Request, sender: str, message_id: str, case_no: str | None = None) -> Response:
+        data = await request.body()
+        self.uploads.append(data)
+        await asyncio.sleep(self.upload_seconds)
+        conversation = self._open(sender, self._customer(request, sender))
+        if self.upload_faults:
+            return refusal(*self.upload_faults.popleft())
+        kind = "application/pdf" if data.startswith(b"%PDF") else "image/png"
+        name = f"{len(self.files):032x}"
+        self.files[name] = (kind, data)
+        card = {"type": "attachment", "attachment_id": name, "media_type": kind, "size": len(data), "case_no": case_no}
+        conversation.add("borrower", custom=card, client_id=message_id)
+        if case_no is not None:
+            file = {**card, "created_at": datetime.now(UTC).isoformat(), "uploaded_by": "borrower"}
+            self.cases.own(request, case_no)["attachments"].append(file)
+        return JSONResponse({"attachment_id": name}, status_code=201)
+
+    async def _download(self, attachment_id: str, request: Request) -> Response:
+        if not request.headers.get("authorization"):
+            raise HTTPException(401, "token_missing")
+        kind, data = self.files[attachment_id]
+        return Response(data, media_type=kind)
+
+    async def _socket(self, websocket: WebSocket) -> None:
+        """Pushes what is new, as the real one does; cut when `sockets` becomes false."""
+        if not self.sockets or self.down:
+            await websocket.close()
+            return
+        await websocket.accept()
+        try:
+            hello = await websocket.receive_json()
+            self.hellos.append(hello)
+            claims = Request({"type": "http", "headers": [(b"authorization", f"Bearer {hello['token']}".encode())]})
+            conversation = self._open(hello["sender"], self._customer(claims, hello["sender"]))
+            after, seen = hello["after"], None
+            while self.sockets and not self.down:
+                page = self._page(conversation, after)
+                now = (page["owner"], page["agent_read_seq"])
+                if page["messages"] or now != seen:
+                    await websocket.send_json({"type": "log", **page})
+                after, seen = page["last_seq"], now
+                await asyncio.sleep(0.02)
+            await websocket.close(1001)
+        except (WebSocketDisconnect, RuntimeError):
+            return  # the browser went away
 
     async def _login(self, request: Request) -> dict[str, str]:
         claims = json.dumps({"sub": (await request.json())["customer_id"], "jti": secrets.token_hex(4)})
@@ -172,11 +262,11 @@ class FakeApp:
         if fault == "slow":
             await asyncio.sleep(SLOW_SECONDS)
         if fault == "error":
-            return _refusal(500, "internal_error")
+            return refusal(500, "internal_error")
         if fault == "drop":
             return Dropped()
         if fault == "expired":
-            return _refusal(401, "token_expired")
+            return refusal(401, "token_expired")
         conversation = self._open(sender, self._customer(request, sender), metadata.get("visitor_token"))
         if metadata["message_id"] not in conversation.taken:
             conversation.taken.add(metadata["message_id"])
@@ -206,7 +296,7 @@ class FakeApp:
         self.polls += 1
         fault = self.poll_faults.popleft() if self.poll_faults else None
         if fault == "error":
-            return _refusal(500, "internal_error")
+            return refusal(500, "internal_error")
         if fault == "drop":
             return Dropped()
         conversation = self._open(sender, self._customer(request, sender))
@@ -222,14 +312,19 @@ class FakeApp:
     def _page(conversation: Conversation, after: int) -> dict[str, Any]:
         fresh = conversation.messages[after:]
         last_seq = fresh[-1]["seq"] if fresh else min(after, len(conversation.messages))
-        return {"messages": fresh, "last_seq": last_seq, "owner": conversation.owner}
+        return {
+            "messages": fresh,
+            "last_seq": last_seq,
+            "owner": conversation.owner,
+            "agent_read_seq": conversation.agent_read_seq,
+        }
 
 
 @contextmanager
 def serving(fake: FakeApp) -> Iterator[str]:
     """Runs the app in a thread on a free port; gives its address."""
     # No logging settings: they would be set for the whole process, and other tests look at what is logged.
-    config = uvicorn.Config(fake.asgi, host="127.0.0.1", port=0, log_config=None, ws="none", lifespan="off")
+    config = uvicorn.Config(fake.asgi, host="127.0.0.1", port=0, log_config=None, ws="websockets-sansio", lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

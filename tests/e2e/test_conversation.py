@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -43,6 +45,41 @@ def test_the_history_is_there_after_a_reload(chat: Widget) -> None:
     chat.page.reload()
     chat.open()
     chat.expect_texts("第一个问题", "收到：第一个问题", "第二个问题", "收到：第二个问题")
+
+
+def test_what_was_typed_and_not_sent_is_there_after_a_reload_until_it_is_sent(chat: Widget) -> None:
+    chat.input.fill("写到一半的问题\n第二行")
+    chat.page.reload()
+    chat.open()
+    expect(chat.input).to_have_value("写到一半的问题\n第二行")
+    box = chat.input.bounding_box()
+    assert box is not None
+    assert box["height"] > 50, "both lines can be read"
+    chat.input.press("Enter")
+    expect(chat.input).to_have_value("")
+    chat.page.reload()
+    chat.open()
+    expect(chat.input).to_have_value("")
+
+
+def test_a_draft_goes_along_at_login_and_is_left_to_nobody_at_logout(chat: Widget) -> None:
+    chat.input.fill("登录前写的")
+    chat.log_in("C1001")
+    expect(chat.input).to_have_value("登录前写的")
+    chat.page.get_by_label("演示登录").select_option("")
+    expect(chat.input).to_have_value("")
+    assert chat.page.evaluate("JSON.stringify(sessionStorage)").count("登录前写的") == 0
+
+
+def test_a_code_in_the_field_is_never_written_down(chat: Widget, fake: FakeApp) -> None:
+    fake.answers["预约还款"] = [{"text": STEP_UP.text, "custom": STEP_UP.card}]
+    chat.ask("预约还款")
+    chat.input.press_sequentially("12345")
+    assert "12345" not in chat.page.evaluate("JSON.stringify(sessionStorage)")
+    chat.input.press_sequentially("6")
+    chat.page.reload()
+    chat.open()
+    expect(chat.input).to_have_value("")
 
 
 def test_a_long_history_is_shown_from_its_end_and_the_rest_on_demand(chat: Widget, fake: FakeApp) -> None:
@@ -269,9 +306,40 @@ def test_after_the_login_has_expired_the_demo_logs_in_again_and_the_message_is_s
     widget.expect_texts("你好", "收到：你好", "我的账单", "收到：我的账单")
 
 
-def test_a_host_page_can_theme_the_widget_with_variables(chat: Widget) -> None:
-    chat.page.evaluate("document.querySelector('suixing-chat').style.setProperty('--suixing-accent', 'rgb(0, 90, 70)')")
+def colour_of_sending(chat: Widget) -> str:
     chat.page.mouse.move(0, 0)
     chat.input.fill("可以发送")
-    colour = chat.send_button.evaluate("button => getComputedStyle(button).backgroundColor")
-    assert colour == "rgb(0, 90, 70)"
+    colour: str = chat.send_button.evaluate("button => getComputedStyle(button).backgroundColor")
+    return colour
+
+
+def test_a_host_page_can_theme_the_widget_with_variables_each_for_its_theme(chat: Widget) -> None:
+    style = "document.querySelector('suixing-chat').style.setProperty"
+    chat.page.evaluate(f"{style}('--suixing-accent', 'rgb(0, 90, 70)')")
+    assert colour_of_sending(chat) == "rgb(0, 90, 70)"
+    chat.page.emulate_media(color_scheme="dark")
+    assert colour_of_sending(chat) == "rgb(251, 146, 60)", "a colour for light is not used in the dark"
+    chat.page.evaluate(f"{style}('--suixing-dark-accent', 'rgb(90, 220, 180)')")
+    assert colour_of_sending(chat) == "rgb(90, 220, 180)"
+
+
+@pytest.mark.parametrize(
+    ("device", "theme", "shown"),
+    [
+        ("light", None, "light"),
+        ("dark", None, "dark"),
+        ("dark", "auto", "dark"),
+        ("dark", "light", "light"),
+        ("light", "dark", "dark"),
+    ],
+)
+def test_the_theme_is_the_devices_unless_the_host_page_sets_one(
+    widget: Widget, device: Literal["light", "dark"], theme: str | None, shown: str
+) -> None:
+    widget.page.emulate_media(color_scheme=device)
+    if theme is not None:
+        widget.page.evaluate("theme => document.querySelector('suixing-chat').setAttribute('theme', theme)", theme)
+    widget.open()
+    ground = widget.window.evaluate("window => getComputedStyle(window).backgroundColor")
+    scheme = widget.input.evaluate("area => getComputedStyle(area).colorScheme")
+    assert (ground, scheme) == ("rgb(250, 246, 242)" if shown == "light" else "rgb(26, 21, 19)", shown)

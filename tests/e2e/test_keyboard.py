@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -108,10 +108,11 @@ def test_everything_can_be_reached_with_tab_and_the_focus_is_visible(chat: Widge
     chat.ask("怎么还")
     chat.human.focus()
     names = []
-    for _ in range(5):
+    for _ in range(7):
         names.append(chat.page.evaluate(FOCUSED))
         chat.page.keyboard.press("Tab")
-    assert [name for name, _ in names] == ["转人工", "关闭聊天窗口", "聊天记录", "按金额还", "输入消息"]
+    header, answer, composer = ["转人工", "打开提示音", "关闭聊天窗口"], ["聊天记录", "按金额还"], ["上传图片或PDF", "输入消息"]
+    assert [name for name, _ in names] == [*header, *answer, *composer]
     assert all(outline != "none" for _, outline in names[1:])
 
 
@@ -213,8 +214,10 @@ def test_reading_further_up_is_not_disturbed_by_new_messages(chat: Widget, fake:
     expect(jump).to_have_count(0)
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("state", ["page", "greeting", "cards", "queue", "offline"])
-def test_axe_finds_nothing(widget: Widget, fake: FakeApp, state: str) -> None:
+def test_axe_finds_nothing(widget: Widget, fake: FakeApp, state: str, scheme: Literal["light", "dark"]) -> None:
+    widget.page.emulate_media(color_scheme=scheme)
     if state != "page":
         widget.open()
     if state == "cards":
@@ -230,10 +233,10 @@ def test_axe_finds_nothing(widget: Widget, fake: FakeApp, state: str) -> None:
         widget.say("离线")
         expect(widget.banner).to_contain_text("网络已断开")
     widget.page.wait_for_timeout(250)  # the window has faded in
-    assert _axe(widget.page, AXE) == []
+    assert axe(widget.page, AXE) == []
 
 
-def _axe(page: Page, script: Path) -> list[dict[str, Any]]:
+def axe(page: Page, script: Path) -> list[dict[str, Any]]:
     page.evaluate(script.read_text(encoding="utf-8") + "; null")
     found: list[dict[str, Any]] = page.evaluate(RUN_AXE)
     return found

@@ -61,7 +61,7 @@ def test_what_is_written_offline_is_seen_kept_over_a_reload_and_sent_when_the_ne
     assert fake.texts_received == ["你好"]
     context.set_offline(False)
     chat.expect_texts("你好", "收到：你好", "离线一", "收到：离线一", "离线二", "收到：离线二")
-    expect(chat.banner).to_be_empty()
+    expect(chat.banner).to_be_empty(timeout=15_000)  # "网络已恢复" stays for a moment
 
 
 def test_unsent_messages_survive_closing_the_page(chat: Widget, fake: FakeApp) -> None:
@@ -97,7 +97,7 @@ def test_errors_of_the_server_are_said_and_pass(chat: Widget, fake: FakeApp) -> 
     chat.say("在吗")
     expect(chat.banner).to_contain_text("连接不太稳定")
     chat.expect_texts("你好", "收到：你好", "在吗", "收到：在吗")
-    expect(chat.banner).to_be_empty()
+    expect(chat.banner).to_be_empty(timeout=15_000)  # "网络已恢复" stays for a moment
 
 
 def test_a_second_tab_sees_the_same_conversation(chat: Widget, context: BrowserContext, url: str) -> None:

@@ -19,8 +19,10 @@ class Widget:
         self.code = page.get_by_role("textbox", name="短信验证码（6位数字）")
 
     def open(self) -> None:
+        """Opens the chat, and waits until what was said before is there."""
         self.launcher.click()
         expect(self.window).to_be_visible()
+        expect(self.log).to_have_attribute("aria-busy", "false")
 
     def say(self, text: str) -> None:
         self.input.fill(text)
@@ -45,6 +47,14 @@ class Widget:
     @property
     def texts(self) -> list[str]:
         return [bubble.inner_text() for bubble in self.log.locator(".message:not(.greeting) .text").all()]
+
+    @property
+    def answer(self) -> str:
+        """Everything that came after the borrower's last words."""
+        said = self.messages.all()
+        authors = [message.get_attribute("data-author") for message in said]
+        last = len(said) - authors[::-1].index("borrower")
+        return " ".join(message.inner_text() for message in said[last:])
 
     def expect_texts(self, *texts: str) -> None:
         """Exactly these messages, in this order."""
