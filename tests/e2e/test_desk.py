@@ -91,6 +91,29 @@ def test_a_session_that_ends_keeps_what_was_typed_and_sends_it_after_the_login(o
     expect(desk.message("agent", "我在，请讲。")).to_have_count(1)
 
 
+def test_what_is_being_typed_when_the_session_ends_does_not_land_in_the_password_field(opened: Opener, live_app: LiveApp) -> None:
+    borrower = borrower_who_waits(opened(), live_app, "有没有人理我")
+    desk = Desk(opened())
+    desk.open(live_app.url, "A2003")
+    desk.waiting("有没有人理我").click()
+    desk.claim()
+    written = "您好，我是小许，您的情况我看到了。" * 3
+    desk.reply_box.press_sequentially(written[:10])
+    desk.page.context.clear_cookies()
+    borrower.say("喂")  # the page asks what is new, and is told that nobody is logged in
+    sheet = desk.page.get_by_role("dialog", name="登录坐席台")
+    for character in written[10:]:
+        desk.page.keyboard.insert_text(character)
+        desk.page.wait_for_timeout(100)
+    expect(sheet).to_be_visible()
+    expect(desk.reply_box).to_have_value(written)
+    expect(sheet.get_by_label("密码")).to_be_focused()
+    desk.log_in("A2003")
+    expect(sheet).to_be_hidden()
+    desk.reply_box.press("Enter")
+    expect(borrower.log.get_by_text(written)).to_be_visible()
+
+
 def test_a_misunderstood_message_is_marked_by_one_and_accepted_by_another(opened: Opener, live_app: LiveApp) -> None:
     borrower_who_waits(opened(), live_app, "额度怎么突然变少了")
     desk = Desk(opened())

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
 import { DeskClient, DeskError, NO_ANSWER } from "../src/api/client";
 
@@ -52,6 +52,29 @@ async function failure(work: Promise<unknown>): Promise<DeskError> {
 }
 
 describe("the client", () => {
+  it("makes a request once more that was refused to a session from before a new login", async () => {
+    let logIn = (): void => undefined;
+    const seen: (string | null)[] = [];
+    const fetcher = async (request: Request): Promise<Response> => {
+      seen.push(request.headers.get("X-CSRF-Token"), await request.text());
+      if (seen.length > 2) return Response.json({ seq: 7 }, { status: 201 });
+      logIn();
+      return Response.json(refused("session_ended"), { status: 401 });
+    };
+    const client = new DeskClient({ fetcher, baseUrl: "http://desk" });
+    const ended = vi.fn();
+    client.whenSessionEnds(ended);
+    client.useCsrf("c-1");
+    logIn = (): void => {
+      client.useCsrf("c-2");
+    };
+    const body = { text: "我在，请讲。", message_id: "m-1" };
+    const { seq } = await client.ask(client.api.POST("/desk/api/conversations/{conversation_id}/reply", { params: { path: { conversation_id: "ab" } }, body }));
+    expect(seq).toBe(7);
+    expect(seen).toEqual(["c-1", JSON.stringify(body), "c-2", JSON.stringify(body)]);
+    expect(ended).not.toHaveBeenCalled();
+  });
+
   it("sends the CSRF token with each change and never with a question", async () => {
     const { client, seen } = server([200, { waiting: [], mine: [] }], [204, null], [201, { seq: 7 }]);
     client.useCsrf("c-1");

@@ -84,7 +84,15 @@ export class DeskClient {
     return error;
   }
 
+  /** A refusal that arrives after a new login was meant for the session before: the request is made once more. */
   private async send(original: Request): Promise<Response> {
+    const token = this.csrfToken;
+    const response = await this.sendOnce(original.clone());
+    const renewed = this.csrfToken !== null && this.csrfToken !== token;
+    return response.status === 401 && renewed ? this.sendOnce(original) : response;
+  }
+
+  private async sendOnce(original: Request): Promise<Response> {
     const headers = new Headers(original.headers);
     if (!READING.has(original.method) && this.csrfToken !== null) headers.set("X-CSRF-Token", this.csrfToken);
     const limit = new AbortController();
