@@ -50,7 +50,7 @@ step "desk: unit tests" npm --prefix web/desk run --silent test
 step "understanding" bash scripts/test_nlu.sh
 step "dialogue" bash scripts/test_dialogue.sh
 step "units" side_by_side loans "$units tests/loans" channels "$units tests/channels" rest "$units $rest"
-step "live" side_by_side processes '-m "processes and not browser"' browser "-m browser"
+step "live" side_by_side faults "tests/faults" processes '-m "processes and not browser" --ignore=tests/faults' browser "-m browser"
 echo
 if [ ${#failed[@]} -gt 0 ]; then
     printf 'FAILED: %s\n' "${failed[@]}"
