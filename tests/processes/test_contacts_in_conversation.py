@@ -30,7 +30,11 @@ EACH = (
     ("suixingjie.example.evil.com是你们的网址吗", [("url", "unknown")]),
     ("让我转账到3301040016000118702，这个账户是你们的吗", [("bank_account", "retired")]),
     ("四零零一零零三三九九打来的电话是你们吗", [("phone", "official")]),
+    ("400-100-3399和85123456是你们的吗", [("phone", "official"), ("phone", "unknown")]),
+    ("官网suixingjie.example的客服 8888 6666 是你们的吗", [("url", "official"), ("phone", "unknown")]),
 )
+
+PASTED = ("6222021234567890123", "13900001111", "suixing-jie", "suixing_kefu88", "0118", "evil.com", "2222", "85123456", "6666")
 
 
 @contextmanager
@@ -65,7 +69,7 @@ def test_every_contact_gets_its_verdict(
         assert "停用" in chat.text
     if results == {"official"}:
         assert "官方渠道" in chat.text
-    for pasted in ("6222021234567890123", "13900001111", "suixing-jie", "suixing_kefu88", "0118", "evil.com", "2222"):
+    for pasted in PASTED:
         assert pasted not in chat.text
     assert len([item for item in chat.replies if item.get("text")]) == 1
 

@@ -54,9 +54,14 @@ def gravest(found: Iterable[ContactCheck]) -> ContactCheck | None:
 
 
 def check_each(text: str, today: date, registry: Registry | None = None) -> list[ContactCheck]:
-    """As ``check_all`` for a text that is known to ask about contacts: when it names none, any number in it is one."""
+    """As ``check_all`` for a text that is known to ask about contacts: any number in it is one.
+
+    Also beside a contact that is found anyway: who writes to us names our real hotline beside the number of the fraud. Only the
+    borrower's own number is one no more than elsewhere, unless it is all there is to ask about.
+    """
     registry = registry or default_registry()
-    return check_all(text, today, registry) or _judged(_find(text, registry, any_number=True), today, registry)
+    others = _judged(_find(text, registry, any_number=True), today, registry)
+    return others or _judged(_find(text, registry, any_number=True, own=True), today, registry)
 
 
 def check_all(text: str, today: date, registry: Registry | None = None) -> list[ContactCheck]:
@@ -75,14 +80,14 @@ def _judged(found: Iterable[Found], today: date, registry: Registry) -> list[Con
     return list(checks.values())
 
 
-def _find(text: str, registry: Registry, *, any_number: bool) -> list[Found]:
+def _find(text: str, registry: Registry, *, any_number: bool, own: bool = False) -> list[Found]:
     """Each finder sees what the ones before it left over: digits in a link or in a chat account are no phone number."""
     finders: tuple[Callable[[str], Iterable[Found]], ...] = (
         addresses,
         emails,
         hosts,
         lambda rest: people(rest, registry.people),
-        lambda rest: numbers(rest, registry, any_number=any_number),
+        lambda rest: numbers(rest, registry, any_number=any_number, own=own),
     )
     rest = plain(text)
     found: list[Found] = []

@@ -43,12 +43,15 @@ _LOOK_BACK = 10
 _REGISTERED: tuple[ContactKind, ...] = ("phone", "sms_sender", "bank_account")
 
 
-def numbers(text: str, registry: Registry, *, any_number: bool) -> Iterator[Found]:
-    """Digits that are a contact. With ``any_number`` also those that nothing but the question itself makes one."""
+def numbers(text: str, registry: Registry, *, any_number: bool, own: bool = False) -> Iterator[Found]:
+    """Digits that are a contact. With ``any_number`` also those that nothing but the question itself makes one.
+
+    What the borrower calls their own is none, unless ``own`` is asked for.
+    """
     text = _NOT_CONTACTS.sub(lambda match: " " * len(match.group()), _LETTERED.sub(_as_digits, text))
     for match in _NUMBER.finditer(text):
         for written, at in _groups(match.group(), match.start(), registry):
-            if _OWN.search(text[:at]) and not any_number:
+            if _OWN.search(text[:at]) and not own:
                 continue
             kind = _kind(written, text[max(0, at - _LOOK_BACK) : at], registry) or (_any_kind(written) if any_number else None)
             if kind is not None:
