@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from functools import lru_cache
@@ -17,6 +18,7 @@ from bot.identity.contacts.normal import comparable
 ContactKind = Literal["phone", "sms_sender", "bank_account", "url", "person"]
 CheckResult = Literal["official", "retired", "unknown"]
 REGISTRY_FILE = ROOT / "data" / "catalogue" / "official_contacts.yml"
+_HOST = re.compile(r"[a-z0-9_.-]+")
 
 
 class _Part(BaseModel):
@@ -87,7 +89,8 @@ class Registry(_Part):
 
 
 def _within(kind: ContactKind, host: str, domain: str) -> bool:
-    return kind == "url" and host.endswith(f".{domain}")
+    """Only what can be a host: ``theirs/.ours`` ends as ours does, too."""
+    return kind == "url" and host.endswith(f".{domain}") and _HOST.fullmatch(host) is not None
 
 
 def load_registry(path: Path) -> Registry:
