@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.identity.contacts.check import check_each, gravest
+from bot.identity.contacts.check import check_all, check_each, gravest
 from tests.identity.test_contacts_check import FORMATS, NOTHING, TODAY
 
 BESIDE_OURS: tuple[tuple[str, list[tuple[str, str]]], ...] = (
@@ -40,3 +40,55 @@ def test_a_text_that_asks_about_contacts_is_judged_as_any_other(text: str, kind:
 @pytest.mark.parametrize("text", NOTHING)
 def test_a_question_without_a_contact_names_none(text: str) -> None:
     assert check_each(text, TODAY) == []
+
+
+CALL_ME = (
+    "我已经举报了，请回我电话13900001002",
+    "麻烦联系我 13900001002",
+    "有消息请打我电话：139 0000 1002",
+    "请给我回电话13900001002",
+    "我手机13900001002",
+    "我的联系方式13900001002",
+)
+SOMEBODY_ELSE = (
+    "有人老打我电话13800001001",
+    "他打我手机13800001001",
+    "短信说，请回我电话13800001001",
+    "对方让我回电话13800001001",
+    "内容是：请联系我13800001001",
+    "联系我的号码13800001001是骗子",
+    "请联系我85123456",
+    "骗子电话13800001001",
+)
+
+
+@pytest.mark.parametrize("text", CALL_ME)
+def test_where_one_wants_to_be_called_is_no_contact_of_a_story(text: str) -> None:
+    assert check_all(text, TODAY) == []
+
+
+@pytest.mark.parametrize("text", SOMEBODY_ELSE)
+def test_the_number_of_somebody_else_stays_one(text: str) -> None:
+    assert [item.result for item in check_each(text, TODAY)] == ["unknown"]
+
+
+@pytest.mark.parametrize("text", SOMEBODY_ELSE[:6])
+def test_the_number_of_somebody_else_stays_one_in_a_story(text: str) -> None:
+    assert [item.result for item in check_all(text, TODAY)] == ["unknown"]
+
+
+@pytest.mark.parametrize("text", CALL_ME[:5])
+def test_who_asks_about_a_pasted_message_gets_a_verdict_on_its_number(text: str) -> None:
+    """A fraud writes 请回我电话, too: beside our hotline it must not be passed over."""
+    assert "unknown" in {item.result for item in check_each(f"4001003399发来的：{text}", TODAY)}
+
+
+@pytest.mark.parametrize("number", ["12378", "12363", "12356", "12345", "12315", "12348", "96110", "+86 12378", "１２３７８"])
+def test_a_hotline_of_the_authorities_is_public(number: str) -> None:
+    (found,) = check_each(f"{number}是你们的吗", TODAY)
+    assert (found.result, found.suspicious) == ("public", False)
+
+
+@pytest.mark.parametrize("number", ["123780", "012378", "112378", "0961100", "96111"])
+def test_what_only_looks_like_such_a_hotline_is_not(number: str) -> None:
+    assert [item.result for item in check_each(f"电话{number}是你们的吗", TODAY)] == ["unknown"]

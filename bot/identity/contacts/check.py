@@ -1,4 +1,4 @@
-"""Judges what is found in a text against the registry: official, retired or unknown (product §2)."""
+"""Judges what is found in a text against the registry: official, retired, public or unknown (product §2)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.identity.contacts.found import Found
 from bot.identity.contacts.normal import plain
 from bot.identity.contacts.registry import CheckResult, ContactKind, Registry, default_registry
 
-_WORST_FIRST: tuple[CheckResult, ...] = ("unknown", "retired", "official")
+_WORST_FIRST: tuple[CheckResult, ...] = ("unknown", "retired", "official", "public")
 _GRAVEST_FIRST: tuple[ContactKind, ...] = ("bank_account", "url", "phone", "sms_sender", "person")
 
 
@@ -29,6 +29,11 @@ class ContactCheck:
     result: CheckResult
     value: str
     pasted: str
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether it may be filed as a suspected fraud."""
+        return self.result in ("unknown", "retired")
 
     @property
     def masked(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from bot.identity.contacts.found import Found
 from bot.identity.contacts.normal import comparable, digits_of, national
+from bot.identity.contacts.own import is_call_back, is_own
 from bot.identity.contacts.registry import ContactKind, Registry
 
 _GLUED_WORDS = ("tel", "phone", "mobile", "call", "hotline", "sms")
@@ -33,8 +34,6 @@ _GLUED = re.compile(
 _LETTERED = re.compile(r"(?<![A-Za-z0-9])[0-9OoIl|](?:[\s\-]?[0-9OoIl|]){6,}(?![A-Za-z0-9])")
 _DIGITS_IN_LETTERS = str.maketrans("OoIl|", "00111")
 """4OO-1OO-3399: letters that look like digits, among digits."""
-_OWN = re.compile(r"(?:我的|我自己的|本人的?|我这张)(?:银行卡|储蓄卡|卡|手机|电话)(?:号码?)?(?:是|为|:)?\s?$")
-"""What stands before a borrower's own number: no contact of anybody who is to be checked."""
 _RESIDENT_ID = re.compile(r"[1-6]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{4}")
 _SMS_SENDER = re.compile(r"106\d{5,17}")
 _PHONE = re.compile(
@@ -58,12 +57,12 @@ _REGISTERED: tuple[ContactKind, ...] = ("phone", "sms_sender", "bank_account")
 def numbers(text: str, registry: Registry, *, any_number: bool, own: bool = False) -> Iterator[Found]:
     """Digits that are a contact. With ``any_number`` also those that nothing but the question itself makes one.
 
-    What the borrower calls their own is none, unless ``own`` is asked for.
+    What the borrower calls their own is none, unless ``own`` is asked for; in a story neither is where they want to be called.
     """
     text = _NOT_CONTACTS.sub(_blank, _LETTERED.sub(_as_digits, text))
     for match in _NUMBER.finditer(text):
         for written, at in _groups(match.group(), match.start(), registry):
-            if _OWN.search(text[:at]) and not own:
+            if not own and (is_own(text[:at]) or (not any_number and is_call_back(text[:at], digits_of(written)))):
                 continue
             kind = _kind(written, text[max(0, at - _LOOK_BACK) : at], registry) or (_any_kind(written) if any_number else None)
             if kind is not None:
@@ -75,7 +74,7 @@ def _glued(rest: str, text: str, registry: Registry, *, any_number: bool, own: b
     """Digits with letters at them; never one of ours, whose digits they may be. Many are order numbers: they need a word, too."""
     for match in _GLUED.finditer(rest):
         at, digits = match.start(), match.group(1) or match.group(2)
-        if _OWN.search(text[:at]) and not own:
+        if is_own(text[:at]) and not own:
             continue
         kind = _called(text[max(0, at - _LOOK_BACK) : at], digits) or (_any_kind(digits) if any_number else None)
         if kind is not None:
