@@ -98,6 +98,7 @@ class ContactService:
             case_no=case_no,
             reported_at=self._clock.now(),
         )
+        self._repository.count_alone(row.kind, row.value)
         if self._repository.add_once(row):
             log.info("suspected fraud contact reported", kind=found.kind, value=found.masked, result=found.result)
             self._alert_if_many(row)
