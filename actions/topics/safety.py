@@ -5,12 +5,9 @@ from __future__ import annotations
 from actions.topics.service import PRIORITY_FRAUD, hand_over
 from actions.turn import Turn
 from actions.wording import day, lines, word
-from bot.identity.contacts.normal import comparable
+from bot.cases.suspects import without_own
+from bot.identity.contacts.registry import default_registry
 from bot.identity.contacts.service import ContactCheck, ContactService
-
-PUBLIC_LINES = ("12378", "12363", "12356")
-"""Hotlines of the authorities (product §4): not ours, and no fraud either."""
-CALLED = {comparable("phone", line): line for line in PUBLIC_LINES}
 
 
 def official_contact(turn: Turn) -> None:
@@ -30,16 +27,26 @@ def check_contact(turn: Turn, *, asked: bool = True) -> bool:
     """
     contacts = ContactService(turn.session, turn.clock)
     found = contacts.check_each(turn.heard.text) if asked else contacts.check_all(turn.heard.text)
-    public = [CALLED[item.value] for item in found if item.value in CALLED]
-    checked = [item for item in found if item.value not in CALLED]
-    if public:
-        turn.say("regulator_line", number="、".join(public))
+    others = without_own(found, turn.loans, turn.conversation.customer_id)
+    if not others and asked:
+        others = found  # their own number is all that they ask about
+    tell_public(turn, others)
+    checked = [item for item in others if item.result != "public"]
     if len(checked) == 1:
         tell_one(turn, checked[0])
     elif checked:
         tell_each(turn, checked)
     show_verdicts(turn, checked)
-    return bool(found)
+    return bool(others)
+
+
+def tell_public(turn: Turn, found: list[ContactCheck]) -> None:
+    """What the hotlines of the authorities are that were named (product §4): not ours, and no fraud either."""
+    registry = default_registry()
+    named = [line for line in (registry.public_line(item.value) for item in found if item.result == "public") if line]
+    if named:
+        public_lines = lines(word(turn, "public_line", number=line.number, label=line.label) for line in named)
+        turn.say("regulator_line", number="、".join(line.number for line in named), public_lines=public_lines)
 
 
 def tell_one(turn: Turn, found: ContactCheck) -> None:
@@ -61,10 +68,12 @@ def tell_each(turn: Turn, checked: list[ContactCheck]) -> None:
 
 def show_verdicts(turn: Turn, checked: list[ContactCheck]) -> None:
     """A card for each, none of which repeats the contact; what is not ours goes on file."""
-    contacts = ContactService(turn.session, turn.clock)
+    where = turn.conversation
+    unknown = [item for item in checked if item.result == "unknown"]
+    ContactService(turn.session, turn.clock).report_each(
+        unknown, conversation_id=where.conversation_id, customer_id=where.customer_id
+    )
     for item in checked:
-        if item.result == "unknown":
-            contacts.report(item, conversation_id=turn.conversation.conversation_id, customer_id=turn.conversation.customer_id)
         turn.card(item.card())
 
 
@@ -93,7 +102,8 @@ def fraud_anonymous(turn: Turn) -> None:
 def show_named(turn: Turn) -> None:
     """The verdicts on whatever contacts a telling of a fraud names."""
     found = ContactService(turn.session, turn.clock).check_all(turn.heard.text)
-    show_verdicts(turn, [item for item in found if item.value not in CALLED])
+    others = without_own(found, turn.loans, turn.conversation.customer_id)
+    show_verdicts(turn, [item for item in others if item.result != "public"])
 
 
 HANDLERS = {"report_fraud": fraud}

@@ -211,9 +211,17 @@ class AuditTrail:
         entries = tuple(_entry(row) for row in rows[:limit])
         return AuditPage(entries, entries[-1].place if len(rows) > limit else None)
 
-    def recorded_since(self, action: str, actor: Actor, subject: Subject, moment: datetime) -> bool:
-        """Whether the same look was recorded already: what is looked at every few seconds is recorded once in a while."""
-        return bool(self.search(subject=subject, actor_id=actor.identifier, action=action, first=moment, limit=1).entries)
+    def recorded_since(
+        self, action: str, actor: Actor, subject: Subject, moment: datetime, details: Mapping[str, Detail] | None = None
+    ) -> bool:
+        """Whether the same look was recorded already: what is looked at every few seconds is recorded once in a while.
+
+        With ``details``: one that says the same of these. More than ``PAGE`` other looks at the subject may hide it.
+        """
+        about = {name: _safe(value) for name, value in (details or {}).items()}
+        limit = PAGE if about else 1
+        found = self.search(subject=subject, actor_id=actor.identifier, action=action, first=moment, limit=limit).entries
+        return any(all(each.details.get(name) == value for name, value in about.items()) for each in found)
 
 
 def _safe(value: Detail) -> Any:

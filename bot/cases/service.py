@@ -20,6 +20,7 @@ from bot.cases.models import CaseRow
 from bot.cases.policy import CasePolicies
 from bot.cases.remedies import RemedyService
 from bot.cases.repeats import relation
+from bot.cases.suspects import without_own
 from bot.cases.thread import CLOCK_STOPS, EVENT_TYPES, Actor
 from bot.cases.views import CaseView, DisputeOutcome, EventView, OpenedCase, RemedyView, WayOnView, WrongChargeOutcome
 from bot.core.clock import Clock
@@ -90,12 +91,14 @@ class CaseService:
         key: str,
         issues: tuple[str, ...] = (),
     ) -> OpenedCase:
-        """As ``open_complaint``. Contacts named in the story that are not ours are filed with the case number."""
+        """As ``open_complaint``. Contacts named in the story that are not ours are filed with the case number.
+
+        Public hotlines and the borrower's own phone are not.
+        """
         opened = self._take_in(Intake("fraud_report", customer_id, conversation_id, channel, story, callback_phone, key, issues))
         contacts = ContactService(self.book.session, self.book.clock)
-        for found in contacts.check_all(story):
-            if found.result != "official":
-                contacts.report(found, conversation_id=conversation_id, customer_id=customer_id, case_no=opened.case.case_no)
+        named = without_own(contacts.check_all(story), self.loans, customer_id, callback_phone)
+        contacts.report_each(named, conversation_id=conversation_id, customer_id=customer_id, case_no=opened.case.case_no)
         return opened
 
     def open_credit_correction(self, *, customer_id: str, conversation_id: str, channel: str, story: str, key: str) -> OpenedCase:

@@ -10,15 +10,19 @@ from sqlalchemy.orm import Session
 from bot.attachments.errors import AttachmentNotFound
 from bot.attachments.service import AttachmentService, AttachmentView, StoredFile
 from bot.attachments.upload import FILE_RESPONSE, RAW_BODY, deliver, receive
+from bot.audit.service import Subject
+from bot.cases.audited import subject_of
 from bot.cases.thread import Audience
 from bot.conversations.errors import ConversationNotFound
 from bot.conversations.runtime import CurrentRuntime, Runtime
+from bot.conversations.service import ConversationService
 from bot.core.http import ERRORS
 from bot.desk.access import CurrentAgent
 from bot.desk.case_routes import CaseNo
 from bot.desk.case_schemas import CaseAttachment
 from bot.desk.cases import DeskCases
 from bot.desk.login import AgentIdentity
+from bot.desk.looks import record_look
 from bot.desk.permissions import actor_of, require
 from bot.desk.routes import ConversationId
 from bot.desk.service import DeskService
@@ -63,7 +67,7 @@ async def of_conversation(conversation_id: ConversationId, agent: CurrentAgent, 
 
 @router.get("/attachments/{attachment_id}", summary="A file", response_class=Response, responses=FILE_RESPONSE)
 async def download(attachment_id: str, agent: CurrentAgent, runtime: CurrentRuntime) -> Response:
-    """Of a case, or of a conversation that this agent may see; anything else is 404 `attachment_not_found`."""
+    """Of a case, or of a conversation that this agent may see; anything else is 404 `attachment_not_found`. It is recorded."""
 
     def find(session: Session) -> AttachmentView:
         if not attachment_id.isalnum() or len(attachment_id) > 32:
@@ -74,9 +78,23 @@ async def download(attachment_id: str, agent: CurrentAgent, runtime: CurrentRunt
             _require_visible(session, runtime, agent, conversation_id)
         if view is None:
             raise AttachmentNotFound("no such attachment")
+        subject, details = _subject(session, runtime, agent, view.case_no, conversation_id), {"attachment": attachment_id}
+        record_look(session, runtime.clock, "attachment.viewed", agent, subject, details)
         return view
 
     return await deliver(runtime, await runtime.gateway.transaction(find))
+
+
+def _subject(
+    session: Session, runtime: Runtime, agent: AgentIdentity, case_no: str | None, conversation_id: str | None
+) -> Subject:
+    """The case that the file belongs to, else the conversation that it came in."""
+    if case_no is not None:
+        return subject_of(DeskCases(session, runtime, agent).handling.book.row(case_no))
+    if conversation_id is None:
+        return Subject()
+    context = ConversationService(session, runtime.clock).context(conversation_id)
+    return Subject(conversation_id, customer_id=context.customer_id)
 
 
 def _desk(session: Session, runtime: Runtime) -> DeskService:

@@ -14,10 +14,11 @@ from bot.cases.errors import CaseNotFound
 from bot.cases.repository import CaseFilter
 from bot.cases.thread import OVER, CaseStatus
 from bot.conversations.runtime import CurrentRuntime, Runtime
-from bot.core.http import ERRORS
+from bot.core.http import ERRORS, FilledStr
 from bot.desk.access import CurrentAgent
 from bot.desk.case_schemas import CaseDetail, CasePage, CaseQuery
 from bot.desk.cases import DeskCases
+from bot.desk.errors import RevealReasonMissing
 from bot.desk.login import AgentIdentity
 
 log = structlog.get_logger(__name__)
@@ -78,10 +79,13 @@ async def case(
     case_no: CaseNo,
     agent: CurrentAgent,
     runtime: CurrentRuntime,
-    reveal: Annotated[bool, Query(description="the number to call back in clear; the owner only, and it is logged")] = False,
+    reveal: Annotated[bool, Query(description="the number to call back in clear; the owner only, and it is recorded")] = False,
+    reason: Annotated[FilledStr | None, Query(max_length=300, description="needed with `reveal`; recorded")] = None,
 ) -> CaseDetail:
-    """404 `case_not_found`, 403 `not_case_owner`."""
-    detail = await desk_cases(runtime, agent, lambda desk: desk.detail(case_no, reveal=reveal))
+    """404 `case_not_found`, 403 `not_case_owner`, 400 `reveal_reason_missing`. The look is recorded."""
+    if reveal and reason is None:
+        raise RevealReasonMissing("say why the number is to be shown in clear")
+    detail = await desk_cases(runtime, agent, lambda desk: desk.detail(case_no, reveal=reveal, reason=reason if reveal else None))
     if reveal:
         log.info("callback number revealed", case_no=case_no)
     return detail

@@ -15,6 +15,7 @@ from pydantic import BaseModel, TypeAdapter
 from sqlalchemy.orm import Session
 
 from bot.attachments.service import AttachmentService
+from bot.cases.audited import subject_of
 from bot.cases.clock import alert_on
 from bot.cases.errors import RemedyNotFound
 from bot.cases.evidence.facts import Facts
@@ -40,6 +41,7 @@ from bot.desk.case_schemas import (
 )
 from bot.desk.errors import AgentNotFound, CommandKeyReused, CursorInvalid, NotCaseOwner
 from bot.desk.login import AgentIdentity, find_agent
+from bot.desk.looks import record_look
 from bot.desk.models import DeskCommand
 from bot.desk.permissions import Command, Waiting, actor_of, offered, require
 from bot.desk.repository import DeskRepository
@@ -101,13 +103,17 @@ class DeskCases:
         """Raises ``CaseNotFound``."""
         return self.items([self._book.row(case_no)])[0]
 
-    def detail(self, case_no: str, *, reveal: bool) -> CaseDetail:
-        """Raises ``CaseNotFound``, ``NotCaseOwner`` (only the owner sees the number in clear)."""
+    def detail(self, case_no: str, *, reveal: bool = False, reason: str | None = None) -> CaseDetail:
+        """What was seen is recorded, with the ``reason`` for showing the number in clear.
+
+        Raises ``CaseNotFound``, ``NotCaseOwner`` (only the owner sees the number in clear).
+        """
         row = self._book.row(case_no)
         if reveal and row.owner != self.agent.agent_id:
             raise NotCaseOwner("only the owner sees the number in clear")
         view = self._book.view(row)
         phone = view.callback_phone
+        self._record_look(row, revealed=reveal and phone is not None, reason=reason)
         thread = self._book.thread(row)
         remedies = [Remedy.of(item) for item in self.remedies.of_case(case_no)]
         waiting: set[Waiting] = {"remedy"} if any(each.status == "proposed" and not each.drafted for each in remedies) else set()
@@ -128,6 +134,13 @@ class DeskCases:
             barred=sorted(self._book.barred(row)),
             commands=offered(self.agent, view.kind, view.status, anonymous=view.customer_id is None, waiting=frozenset(waiting)),
         )
+
+    def _record_look(self, row: CaseRow, *, revealed: bool, reason: str | None) -> None:
+        """The case once in ``LOOK_MINUTES``; each time that the number to call back was shown in clear."""
+        subject, details = subject_of(row), {"kind": row.kind}
+        record_look(self.session, self._clock, "case.viewed", self.agent, subject, details)
+        if revealed:
+            self._book.trail.record("case.number_revealed", self.agent.actor, subject, reason=reason, details=details)
 
     @property
     def attachments(self) -> AttachmentService:

@@ -13,6 +13,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
+from bot.audit.service import AuditTrail, Detail, Subject
 from bot.cases.remediation.chart import chart
 from bot.cases.remediation.preview import csv_pages
 from bot.cases.remediation.service import RemediationService
@@ -23,6 +24,7 @@ from bot.core.http import ERRORS
 from bot.core.wire import Text
 from bot.desk.access import Supervisor
 from bot.desk.login import AgentIdentity
+from bot.desk.looks import record_look
 
 log = structlog.get_logger(__name__)
 
@@ -95,19 +97,31 @@ async def run(run_no: str, _agent: Supervisor, runtime: CurrentRuntime) -> RunSt
 @router.get("/runs/{run_no}/items", summary="Its instalments, page by page")
 async def items(
     run_no: str,
-    _agent: Supervisor,
+    agent: Supervisor,
     runtime: CurrentRuntime,
     after: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[ItemView]:
-    return await _do(runtime, lambda service: service.items(run_no, after=after, limit=limit))
+    def read(session: Session) -> list[ItemView]:
+        found = _service(runtime, session).items(run_no, after=after, limit=limit)
+        record_look(session, runtime.clock, "remediation.viewed", agent, Subject(), {"run": run_no})
+        return found
+
+    return await runtime.gateway.transaction(read)
 
 
 @router.get("/runs/{run_no}/preview.csv", summary="The list for a spreadsheet", response_class=StreamingResponse)
 async def preview_csv(run_no: str, agent: Supervisor, runtime: CurrentRuntime, everyone: bool = False) -> StreamingResponse:
-    """UTF-8 with BOM. `everyone`: also those who get nothing, with the reason."""
+    """UTF-8 with BOM. `everyone`: also those who get nothing, with the reason. Recorded before the first line leaves."""
+
+    def record(session: Session) -> None:
+        _service(runtime, session).run(run_no)  # an unknown run is a 404, not a broken download
+        details: dict[str, Detail] = {"run": run_no, "everyone": everyone}
+        AuditTrail(session, runtime.clock).record("remediation.downloaded", agent.actor, Subject(), details=details)
+
+    await runtime.gateway.transaction(record)
     pieces = csv_pages(lambda: _opened(runtime), run_no, runtime.texts.dialogue, everyone=everyone)
-    first = await to_thread.run_sync(next, pieces)  # an unknown run is a 404, not a broken download
+    first = await to_thread.run_sync(next, pieces)
     log.info("remediation list downloaded", run=run_no, agent=agent.agent_id)
 
     def body() -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any, cast
 
 from sqlalchemy.orm import Session
@@ -20,11 +19,9 @@ from bot.core.texts import Texts
 from bot.desk.attendance import default_policy
 from bot.desk.borrower import BorrowerFile
 from bot.desk.login import AgentIdentity, find_agent
+from bot.desk.looks import record_look
 from bot.desk.schemas import ConversationView, DueCase, OwnItem, Queue, QueueItem, TranscriptMessage
 from bot.loans.port import LoanBackend
-
-FILE_VIEW_MINUTES = 15
-"""An open conversation is asked for every few seconds: so long one entry says that its borrower's file was on the screen."""
 
 
 class DeskService:
@@ -125,15 +122,14 @@ class DeskService:
     def _record_look(
         self, agent: AgentIdentity, context: ConversationContext, seen: list[int], *, reveal: bool, reason: str | None
     ) -> None:
-        """Each message once shown; the borrower's file, which comes with every look, once in ``FILE_VIEW_MINUTES``."""
+        """Each message once shown; the borrower's file, which comes with every look, once in ``LOOK_MINUTES``."""
         subject = Subject(context.conversation_id, customer_id=context.customer_id)
         if seen or reveal:
             action = "transcript.revealed" if reveal else "transcript.viewed"
             details = {"first": seen[0], "last": seen[-1]} if seen else {}
             self.trail.record(action, agent.actor, subject, reason=reason, details=details)
-        since = self._clock.now() - timedelta(minutes=FILE_VIEW_MINUTES)
-        if context.customer_id and not self.trail.recorded_since("customer.viewed", agent.actor, subject, since):
-            self.trail.record("customer.viewed", agent.actor, subject)
+        if context.customer_id:
+            record_look(self._session, self._clock, "customer.viewed", agent, subject)
 
     def require_owner(self, agent: AgentIdentity, conversation_id: str) -> None:
         """Locks the agent's own conversation. Raises ``NotTheOwner``, whether it is another's, nobody's, or not there at all."""

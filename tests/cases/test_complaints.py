@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from bot.cases.errors import CallbackMissing, CaseNotFound, CaseOver, InvalidPhone, KeyReused, StepNotAllowed, StoryMissing
 from bot.cases.policy import default_policies
 from bot.cases.repeats import relation
-from bot.cases.service import OpenedCase
+from bot.cases.service import CaseService, OpenedCase
 from bot.core.clock import FixedClock
 from bot.core.database import Database
+from bot.identity.contacts.models import ContactReportRow
 from bot.identity.contacts.service import ContactService
+from bot.loans.errors import LoanBackendUnavailable
+from bot.loans.port import Customer
+from bot.loans.service import SqlLoanBackend
 from tests.cases.conftest import AGENT, Desk
 
 STORY = "你们的催收员每天早上六点给我妈妈打电话，还骂人，我要投诉"
@@ -256,6 +260,67 @@ def test_a_fraud_report_files_the_contacts_that_are_not_ours(any_desk: Desk) -> 
     assert report.case_no == opened.case.case_no
     assert len(repository.reports("phone", "+8613900001001")) == 1
     assert repository.reports("phone", "+864001003399") == []
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        "有人冒充你们骗我转账，我已经打12378举报了，请回我电话13900001002",
+        "我报了96110，也打了12345，对方骗了我的钱。联系我13900001002",
+        "被骗了，打12363问过，我电话13900001002",
+        "骗子骗走我的钱，13900001002是我的号码，微信13900001002，已报12378",
+    ],
+)
+def test_hotlines_and_the_victims_own_phone_are_no_fraud(seeded: Database, clock: FixedClock, story: str) -> None:
+    """The phone of C1002 is that on file: 13900001002. For the first three nobody has to know that."""
+    with seeded.transaction() as session:
+        desk = Desk(session, clock)
+        others = (None, "C1003", "C1005") if "是我的" not in story else ()
+        for number, customer_id in enumerate(("C1002", *others)):
+            desk.cases.open_fraud_report(
+                customer_id=customer_id,
+                conversation_id=f"v{number}",
+                channel="rest",
+                story=story,
+                callback_phone=None if customer_id else "13900001009",
+                key=f"f{number}",
+            )
+        assert session.scalars(select(ContactReportRow.value)).all() == []
+        assert ContactService(session, clock).alerts() == []
+
+
+def test_the_number_that_an_anonymous_victim_gives_to_be_called_is_not_filed(desk: Desk) -> None:
+    desk.cases.open_fraud_report(
+        customer_id=None,
+        conversation_id="v",
+        channel="rest",
+        story="13800001111骗了我，我留的是13900001009",
+        callback_phone="139 0000 1009",
+        key="f",
+    )
+    assert desk.session.scalars(select(ContactReportRow.value)).all() == ["+8613800001111"]
+
+
+class SilentBooks(SqlLoanBackend):
+    """As a core system that does not answer."""
+
+    def customers(self, customer_ids: Sequence[str]) -> tuple[Customer, ...]:
+        raise LoanBackendUnavailable("the core system does not answer")
+
+
+def test_a_fraud_is_taken_down_while_the_loan_books_do_not_answer(database: Database, clock: FixedClock) -> None:
+    with database.transaction() as session:
+        cases = CaseService(session, clock, SilentBooks(session, clock))
+        opened = cases.open_fraud_report(
+            customer_id="C1002",
+            conversation_id="v",
+            channel="rest",
+            story="让我转到6222021234567890123",
+            callback_phone=None,
+            key="f",
+        )
+        assert opened.case.kind == "fraud_report"
+        assert session.scalars(select(ContactReportRow.value)).all() == ["6222021234567890123"]
 
 
 def test_a_credit_correction_runs_20_days(desk: Desk) -> None:

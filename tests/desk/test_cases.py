@@ -10,7 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
+from bot.audit.models import AuditEntryRow
 from bot.cases.service import CaseService
 from bot.core.clock import FixedClock
 from bot.core.settings import Settings
@@ -20,6 +22,7 @@ from bot.desk.permissions import COMMANDS, ROLES
 from bot.loans.port import InstalmentRef
 from bot.loans.service import SqlLoanBackend
 from bot.loans.servicing.overdue import OverdueService
+from tests.attachments import files
 from tests.cases.conftest import CONTRACTS
 from tests.conftest import audited_for_tests
 from tests.gateway import FakeRasa, Stack, running
@@ -431,14 +434,89 @@ async def test_a_case_without_an_instalment_has_no_evidence(demo: Stack) -> None
     assert (await detail(demo, complain(demo, "C1002", STORIES[0])))["evidence"] is None
 
 
-async def test_a_call_back_number_is_masked_until_the_owner_needs_it(demo: Stack) -> None:
+async def test_a_call_back_number_is_masked_until_the_owner_needs_it_and_says_why(demo: Stack) -> None:
     case_no = complain(demo, None, STORIES[0], "13900001002")
     assert (await detail(demo, case_no))["callback_phone"] == "139****1002"
-    url = f"{API}/{case_no}?reveal=true"
-    response = await demo.client.get(url, headers=demo.agent())
-    assert (response.status_code, response.json()["error"]["code"]) == (403, "not_case_owner")
+    url = f"{API}/{case_no}"
+    assert await seen(demo, f"{url}?reveal=true&reason=回拨客户") == (403, "not_case_owner")
     await done(demo, f"{case_no}/assign", "A2001", owner="A2001")
-    assert (await demo.client.get(url, headers=demo.agent())).json()["callback_phone"] == "+8613900001002"
+    assert await seen(demo, f"{url}?reveal=true") == (400, "reveal_reason_missing")
+    assert (await seen(demo, f"{url}?reveal=true&reason=%20%20"))[0] == 422
+    assert looks(demo, "case.number_revealed") == []
+    _, shown = await seen(demo, f"{url}?reveal=true&reason=回拨客户")
+    assert shown["callback_phone"] == "+8613900001002"
+    (entry,) = looks(demo, "case.number_revealed")
+    assert (entry.actor_id, entry.case_no, entry.reason, entry.customer_id) == ("A2001", case_no, "回拨客户", None)
+    assert "13900001002" not in str((entry.reason, entry.details))
+    demo.clock.advance(seconds=1)
+    await seen(demo, f"{url}?reveal=true&reason=打13900001002没人接，再打")
+    assert [row.reason for row in looks(demo, "case.number_revealed")] == ["回拨客户", "打139****1002没人接，再打"]
+
+
+async def test_there_is_nothing_to_reveal_of_a_case_without_a_number(demo: Stack) -> None:
+    case_no = complain(demo, "C1002", STORIES[0])
+    await done(demo, f"{case_no}/assign", "A2001", owner="A2001")
+    _, shown = await seen(demo, f"{API}/{case_no}?reveal=true&reason=回拨客户")
+    assert shown["callback_phone"] is None
+    assert looks(demo, "case.number_revealed") == []
+
+
+# --- who saw what -------------------------------------------------------------------------------------------------------------
+
+
+def looks(stack: Stack, action: str) -> list[AuditEntryRow]:
+    with stack.database.transaction() as session:
+        row = AuditEntryRow
+        return list(session.scalars(select(row).where(row.action == action).order_by(row.at, row.chain, row.seq)))
+
+
+async def seen(stack: Stack, url: str, who: str = "A2001") -> tuple[int, Any]:
+    response = await stack.client.get(url, headers=stack.agent(who))
+    body = response.json()
+    return response.status_code, body["error"]["code"] if "error" in body else body
+
+
+async def test_who_looked_at_a_case_is_recorded_once_in_a_while_for_each(demo: Stack) -> None:
+    case_no, other = complain(demo, "C1002", STORIES[0]), complain(demo, None, STORIES[1], "13900001003")
+    for who, number in (("A2001", case_no), ("A2001", case_no), ("S2101", case_no), ("A2001", other)):
+        assert (await seen(demo, f"{API}/{number}", who))[0] == 200
+    found = [(row.actor_kind, row.actor_id, row.case_no, row.customer_id) for row in looks(demo, "case.viewed")]
+    assert sorted(found, key=str) == sorted(
+        [
+            ("agent", "A2001", case_no, "C1002"),
+            ("supervisor", "S2101", case_no, "C1002"),
+            ("agent", "A2001", other, None),
+        ],
+        key=str,
+    )
+    first = looks(demo, "case.viewed")[0]
+    assert (first.channel, first.conversation_id, first.details) == ("desk", "v", {"kind": "complaint"})
+    demo.clock.advance(minutes=16)
+    await seen(demo, f"{API}/{case_no}")
+    assert len(looks(demo, "case.viewed")) == 4
+
+
+async def test_lists_and_commands_are_no_looks(demo: Stack) -> None:
+    case_no = complain(demo, "C1002", STORIES[0])
+    assert (await seen(demo, API))[0] == 200
+    await done(demo, f"{case_no}/notes", "A2001", text="已联系", audience="internal")
+    assert looks(demo, "case.viewed") == []
+
+
+async def test_who_opened_a_file_is_recorded(demo: Stack) -> None:
+    case_no = complain(demo, "C1002", STORIES[0])
+    ids = []
+    for content in (files.pdf(), files.image()):
+        url = f"{API}/{case_no}/attachments?audience=internal"
+        ids.append((await demo.client.post(url, content=content, headers=demo.agent())).json()["attachment_id"])
+    assert looks(demo, "attachment.viewed") == []
+    for number in (ids[0], ids[0], ids[1]):
+        demo.clock.advance(seconds=1)
+        assert (await demo.client.get(f"/desk/api/attachments/{number}", headers=demo.agent("S2101"))).status_code == 200
+    found = [(row.actor_id, row.case_no, row.customer_id, row.details) for row in looks(demo, "attachment.viewed")]
+    assert found == [("S2101", case_no, "C1002", {"attachment": number}) for number in ids]
+    assert (await demo.client.get(f"/desk/api/attachments/{'0' * 32}", headers=demo.agent())).status_code == 404
+    assert len(looks(demo, "attachment.viewed")) == 2
 
 
 async def test_an_anonymous_case_is_joined_to_a_customer_once(demo: Stack) -> None:

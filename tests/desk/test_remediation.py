@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
+from bot.audit.models import AuditEntryRow
 from bot.cases.remediation.worker import RemediationWorker
 from bot.loans.models import CustomerRow
 from tests.cases.remediation.worlds import BadDay
@@ -18,6 +19,16 @@ async def call(stack: Stack, method: str, path: str, who: str, **body: Any) -> t
     response = await stack.client.request(method, path, headers=stack.agent(who), json=body or None)
     parsed = response.json()
     return response.status_code, parsed["error"]["code"] if "error" in parsed else parsed
+
+
+def looks(stack: Stack) -> list[tuple[str, str, dict[str, Any]]]:
+    """Who looked at the lists of runs, oldest first."""
+    row = AuditEntryRow
+    with stack.database.transaction() as session:
+        found = session.scalars(
+            select(row).where(row.action.in_(["remediation.viewed", "remediation.downloaded"])).order_by(row.at)
+        )
+        return [(each.action, each.actor_id, dict(each.details)) for each in found]
 
 
 async def test_from_start_to_posting_by_two_supervisors_and_the_worker(stack: Stack) -> None:
@@ -46,6 +57,20 @@ async def test_from_start_to_posting_by_two_supervisors_and_the_worker(stack: St
     sheet = await stack.client.get(f"{run}/preview.csv", headers=stack.agent("S2101"))
     assert sheet.content.startswith(b"\xef\xbb\xbf")
     assert len(sheet.text.splitlines()) == state["run"]["items"] + 1
+    for _ in range(2):
+        stack.clock.advance(seconds=1)
+        await call(stack, "GET", f"{run}/items", "S2102")
+    stack.clock.advance(seconds=1)
+    await stack.client.get(f"{run}/preview.csv?everyone=true", headers=stack.agent("S2102"))
+    for path in ("preview.csv", "items"):
+        assert (await call(stack, "GET", f"{API}/MR-0/{path}", "S2101"))[0] == 404
+        assert (await call(stack, "GET", f"{run}/{path}", "A2001"))[0] == 403
+    number = started["run"]["run_no"]
+    assert looks(stack) == [
+        ("remediation.downloaded", "S2101", {"run": number, "everyone": False}),
+        ("remediation.viewed", "S2102", {"run": number}),
+        ("remediation.downloaded", "S2102", {"run": number, "everyone": True}),
+    ]
     drawn = await stack.client.get(f"{run}/chart.svg", headers=stack.agent("S2101"))
     assert (drawn.status_code, drawn.headers["content-type"]) == (200, "image/svg+xml")
     assert await call(stack, "GET", f"{API}/MR-0", "S2101") == (404, "remediation_run_not_found")

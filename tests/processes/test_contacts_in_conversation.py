@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from sqlalchemy import select
 
 from bot.core.clock import SystemClock
+from bot.identity.contacts.models import ContactReportRow
 from bot.identity.contacts.service import ContactService
 from tests.conftest import audited_for_tests
 from tests.live import BUSINESS_DATE, LiveApp
@@ -30,7 +32,11 @@ EACH = (
     ("suixingjie.example.evil.com是你们的网址吗", [("url", "unknown")]),
     ("让我转账到3301040016000118702，这个账户是你们的吗", [("bank_account", "retired")]),
     ("四零零一零零三三九九打来的电话是你们吗", [("phone", "official")]),
+    ("400-100-3399和85123456是你们的吗", [("phone", "official"), ("phone", "unknown")]),
+    ("官网suixingjie.example的客服 8888 6666 是你们的吗", [("url", "official"), ("phone", "unknown")]),
 )
+
+PASTED = ("6222021234567890123", "13900001111", "suixing-jie", "suixing_kefu88", "0118", "evil.com", "2222", "85123456", "6666")
 
 
 @contextmanager
@@ -65,7 +71,7 @@ def test_every_contact_gets_its_verdict(
         assert "停用" in chat.text
     if results == {"official"}:
         assert "官方渠道" in chat.text
-    for pasted in ("6222021234567890123", "13900001111", "suixing-jie", "suixing_kefu88", "0118", "evil.com", "2222"):
+    for pasted in PASTED:
         assert pasted not in chat.text
     assert len([item for item in chat.replies if item.get("text")]) == 1
 
@@ -73,9 +79,21 @@ def test_every_contact_gets_its_verdict(
 def test_an_account_beside_a_public_hotline_is_warned_of(app: LiveApp) -> None:
     chat = app.chat()
     chat.say("12378打来让我转到6222021234567890123，是你们吗")
-    assert "公共热线" in chat.text
+    assert "12378：金融消费者投诉热线" in chat.text
+    assert "12363" not in chat.text
     assert chat.card("official_check")["result"] == "unknown"
     assert "不要付款" in chat.text
+
+
+def test_a_fraud_told_with_a_hotline_and_ones_own_phone_files_neither(app: LiveApp) -> None:
+    chat = app.chat("C1002")
+    chat.say("我被骗了！钱转到6222021299997890123这个卡上了，我已经打96110报警，请回我电话13900001002")
+    cards = [item["custom"] for item in chat.replies if (item.get("custom") or {}).get("type") == "official_check"]
+    assert [(card["kind"], card["result"]) for card in cards] == [("bank_account", "unknown")]
+    with reports(app) as service:
+        filed = service._repository.session.scalars(select(ContactReportRow.value)).all()
+    assert "6222021299997890123" in filed
+    assert not {"+8696110", "+8613900001002"}.intersection(filed)
 
 
 def test_a_fraud_told_anonymously_is_on_file_and_with_a_person(app: LiveApp) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 
-from sqlalchemy import Integer, bindparam, delete, func, insert, select
+from sqlalchemy import Integer, bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
 from bot.core.limits.models import RateHit
+from bot.core.once import take_turns
 
 # Asked in every turn, so built once, and without the unit of work.
 _NTH_LAST = (
@@ -27,9 +27,7 @@ class RateRepository:
 
     def take_turns(self, key: str) -> None:
         """Until this transaction ends, nobody else counts under ``key``. (On SQLite a transaction is alone from its begin.)"""
-        if self.session.get_bind().dialect.name == "postgresql":
-            number = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big", signed=True)
-            self.session.execute(select(func.pg_advisory_xact_lock(number)))
+        take_turns(self.session, key)
 
     def nth_last(self, key: str, n: int) -> datetime | None:
         """When the ``n``-th newest hit was."""

@@ -1,4 +1,4 @@
-"""Judges what is found in a text against the registry: official, retired or unknown (product §2)."""
+"""Judges what is found in a text against the registry: official, retired, public or unknown (product §2)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.identity.contacts.found import Found
 from bot.identity.contacts.normal import plain
 from bot.identity.contacts.registry import CheckResult, ContactKind, Registry, default_registry
 
-_WORST_FIRST: tuple[CheckResult, ...] = ("unknown", "retired", "official")
+_WORST_FIRST: tuple[CheckResult, ...] = ("unknown", "retired", "official", "public")
 _GRAVEST_FIRST: tuple[ContactKind, ...] = ("bank_account", "url", "phone", "sms_sender", "person")
 
 
@@ -29,6 +29,11 @@ class ContactCheck:
     result: CheckResult
     value: str
     pasted: str
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether it may be filed as a suspected fraud."""
+        return self.result in ("unknown", "retired")
 
     @property
     def masked(self) -> str:
@@ -54,9 +59,14 @@ def gravest(found: Iterable[ContactCheck]) -> ContactCheck | None:
 
 
 def check_each(text: str, today: date, registry: Registry | None = None) -> list[ContactCheck]:
-    """As ``check_all`` for a text that is known to ask about contacts: when it names none, any number in it is one."""
+    """As ``check_all`` for a text that is known to ask about contacts: any number in it is one.
+
+    Also beside a contact that is found anyway: who writes to us names our real hotline beside the number of the fraud. Only the
+    borrower's own number is one no more than elsewhere, unless it is all there is to ask about.
+    """
     registry = registry or default_registry()
-    return check_all(text, today, registry) or _judged(_find(text, registry, any_number=True), today, registry)
+    others = _judged(_find(text, registry, any_number=True), today, registry)
+    return others or _judged(_find(text, registry, any_number=True, own=True), today, registry)
 
 
 def check_all(text: str, today: date, registry: Registry | None = None) -> list[ContactCheck]:
@@ -75,14 +85,14 @@ def _judged(found: Iterable[Found], today: date, registry: Registry) -> list[Con
     return list(checks.values())
 
 
-def _find(text: str, registry: Registry, *, any_number: bool) -> list[Found]:
+def _find(text: str, registry: Registry, *, any_number: bool, own: bool = False) -> list[Found]:
     """Each finder sees what the ones before it left over: digits in a link or in a chat account are no phone number."""
     finders: tuple[Callable[[str], Iterable[Found]], ...] = (
         addresses,
         emails,
         hosts,
         lambda rest: people(rest, registry.people),
-        lambda rest: numbers(rest, registry, any_number=any_number),
+        lambda rest: numbers(rest, registry, any_number=any_number, own=own),
     )
     rest = plain(text)
     found: list[Found] = []

@@ -10,7 +10,7 @@ from bot.core.errors import InvalidInput, NotFound
 
 
 class NotSuspicious(InvalidInput):
-    """An official contact was to be reported as a suspected fraud."""
+    """An official contact or a public hotline was to be reported as a suspected fraud."""
 
     code = "contact_not_suspicious"
 

@@ -6,12 +6,19 @@ import re
 from collections.abc import Iterator
 
 from bot.identity.contacts.found import Found
-from bot.identity.contacts.normal import comparable
+from bot.identity.contacts.normal import comparable, is_mark
 
-_LABEL = r"[^\W_\u3400-\u9fff](?:[^\W_\u3400-\u9fff]|-|%[0-9A-Fa-f]{2})*"  # any script but Chinese, which flows around links
-_TLD = r"(?:xn--[a-z0-9-]+|[^\W\d_\u3400-\u9fff]{2,18}|中国|公司|网络|网址)"
-_REST = r"(?::\d{1,5})?(?:[/\\?#][^\s<>\"',;!，。；、！）)】》]*)?"
+_OTHER = "\u0259"
+"""Stands for every underscore and every mark on a letter while links are looked for: no host of ours has one, others may."""
+_CHAR = r"[^\W_\u3400-\u9fff]"  # any script but Chinese, which flows around links
+_LABEL = rf"{_CHAR}(?:{_CHAR}|-|%[0-9A-Fa-f]{{2}})*"
+_TLD = rf"(?:xn--[a-z0-9-]+|[^\W\d_\u3400-\u9fff]{_CHAR}{{1,62}}(?:-+{_CHAR}+)*|中国|公司|网络|网址)"
+_START = rf"(?<![A-Za-z0-9{_OTHER}])(?<![A-Za-z0-9{_OTHER}][.@-])(?<![\u3400-\u9fff]-)"
+"""Where a host may begin. Behind a dot or dash that nothing stands before it does; 星-ours.example would be another host."""
+_REST = r"(?::\d+[A-Za-z0-9.:%@-]*)?(?:[/\\?#][^\s<>\"',;!，。；、！）)】》]*)?"
 _END = r"\s<>\"'，。；、！）)】》"
+_AROUND = ".,;:!?"
+"""What ends a sentence, or goes on with it, behind a link."""
 _JOINED = r"(?!和|与|跟|或|还|以及|都|也|是|这|那|哪|变|跳)[\u3400-\u9fff]{1,8}[A-Za-z0-9-]*\.[A-Za-z]{2}"
 """Chinese characters inside a host (ours.example星.com is a domain of its own); words that lead on to a second link are none."""
 _ADDRESS = re.compile(
@@ -20,8 +27,8 @@ _ADDRESS = re.compile(
     re.IGNORECASE,
 )
 _HOST = re.compile(
-    rf"(?<![A-Za-z0-9@._-])(?:{_LABEL}\.)+{_TLD}(?={_JOINED})[\u3400-\u9fff]+[A-Za-z0-9-]*\.[A-Za-z]{{2,18}}(?![A-Za-z0-9@]){_REST}"
-    rf"|(?<![A-Za-z0-9@._-])(?:{_LABEL}\.)+{_TLD}(?![A-Za-z0-9@%]){_REST}"
+    rf"{_START}(?:{_LABEL}\.)+{_TLD}(?={_JOINED})[\u3400-\u9fff]+[A-Za-z0-9-]*\.[A-Za-z]{{2,18}}(?![A-Za-z0-9@]){_REST}"
+    rf"|{_START}(?:{_LABEL}\.)+{_TLD}(?![A-Za-z0-9@%]){_REST}"
     rf"|[\u3400-\u9fff]{{1,12}}\.(?:com|cn|net|org|top|xyz|vip|example|中国|公司|网络)(?![A-Za-z0-9@]){_REST}"
     rf"|(?<![\d.])(?:\d{{1,3}}\.){{3}}\d{{1,3}}(?![\d.]){_REST}",
     re.IGNORECASE,
@@ -49,6 +56,7 @@ def hosts(text: str) -> Iterator[Found]:
 
 
 def _links(pattern: re.Pattern[str], text: str) -> Iterator[Found]:
-    for match in pattern.finditer(text):
-        written = match.group().rstrip(".")
+    searched = "".join(_OTHER if char == "_" or is_mark(char) else char for char in text)
+    for match in pattern.finditer(searched):
+        written = text[match.start() : match.end()].rstrip(_AROUND)
         yield Found("url", written, comparable("url", written), match.start())

@@ -7,22 +7,33 @@ from collections.abc import Iterator
 
 from bot.identity.contacts.found import Found
 from bot.identity.contacts.normal import comparable, digits_of, national
+from bot.identity.contacts.own import is_call_back, is_own
 from bot.identity.contacts.registry import ContactKind, Registry
 
+_GLUED_WORDS = ("tel", "phone", "mobile", "call", "hotline", "sms")
 _NOT_CONTACTS = re.compile(
-    r"(?<![A-Za-z0-9])(?:KD|YD|XW|FQ|[PCRAS])-?[A-Za-z]?\d[\w-]*"  # our own contract, payment, case and customer numbers
+    r"(?<![A-Za-z0-9])(?![PCRAS][A-Z]?(?!20\d{6})\d{7})(?:KD|YD|XW|FQ|[PCRAS])-?[A-Za-z]?\d[\w-]*"  # numbers of ours
     r"|(?<!\d)\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}(?!\d)日?|(?<!\d)20\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d)"
     r"|[¥$]\s?\d[\d,]*(?:\.\d+)?|(?<![\d.])\d[\d,]*\.\d{1,2}(?![\d.-])"
     r"|(?<![\d-])\d[\d,]*(?=\s?(?:元|块|万|千|百|天|期|个月|%|分钟|年|月|日|次|笔|岁))"
     r"|(?:验证码|校验码|动态码|code|otp)\D{0,4}\d{4,8}(?!\d)",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(r"(?<![A-Za-z0-9_.])(?:\+\s?)?\(?(?:\+\s?)?\d(?:(?:[\s\-.()/_·•*]{0,2}|,(?=\d{4}))\d){4,29}(?![A-Za-z0-9_])")
+_AFTER_WORD = "|".join(rf"(?<=(?<![a-z]){word}{dot})" for word in _GLUED_WORDS for dot in ("", r"\."))
+"""tel4001003399, Tel.4001003399."""
+_NUMBER = re.compile(
+    rf"(?:(?<![A-Za-z0-9_.+])|{_AFTER_WORD})(?:\+\s?)?\(?(?:\+\s?)?"
+    r"\d(?:(?:[\s\-.()/_·•*]{0,2}|,(?=\d{4}))\d){4,29}(?![A-Za-z0-9_])",
+    re.IGNORECASE,
+)
+_DIGITS = r"\d(?:[\s-]?\d){6,29}"
+_GLUED = re.compile(
+    rf"(?<![A-Za-z0-9_.+])(?:[A-Za-z_]{{1,3}}({_DIGITS})[A-Za-z_]{{0,3}}|({_DIGITS})[A-Za-z_]{{1,3}})(?![A-Za-z0-9_])"
+)
+"""Digits with letters at them, which hide them from a search and from nobody who dials: 手机号a13800001001."""
 _LETTERED = re.compile(r"(?<![A-Za-z0-9])[0-9OoIl|](?:[\s\-]?[0-9OoIl|]){6,}(?![A-Za-z0-9])")
 _DIGITS_IN_LETTERS = str.maketrans("OoIl|", "00111")
 """4OO-1OO-3399: letters that look like digits, among digits."""
-_OWN = re.compile(r"(?:我的|我自己的|本人的?|我这张)(?:银行卡|储蓄卡|卡|手机|电话)(?:号码?)?(?:是|为|:)?\s?$")
-"""What stands before a borrower's own number: no contact of anybody who is to be checked."""
 _RESIDENT_ID = re.compile(r"[1-6]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{4}")
 _SMS_SENDER = re.compile(r"106\d{5,17}")
 _PHONE = re.compile(
@@ -43,16 +54,36 @@ _LOOK_BACK = 10
 _REGISTERED: tuple[ContactKind, ...] = ("phone", "sms_sender", "bank_account")
 
 
-def numbers(text: str, registry: Registry, *, any_number: bool) -> Iterator[Found]:
-    """Digits that are a contact. With ``any_number`` also those that nothing but the question itself makes one."""
-    text = _NOT_CONTACTS.sub(lambda match: " " * len(match.group()), _LETTERED.sub(_as_digits, text))
+def numbers(text: str, registry: Registry, *, any_number: bool, own: bool = False) -> Iterator[Found]:
+    """Digits that are a contact. With ``any_number`` also those that nothing but the question itself makes one.
+
+    What the borrower calls their own is none, unless ``own`` is asked for; in a story neither is where they want to be called.
+    """
+    text = _NOT_CONTACTS.sub(_blank, _LETTERED.sub(_as_digits, text))
     for match in _NUMBER.finditer(text):
         for written, at in _groups(match.group(), match.start(), registry):
-            if _OWN.search(text[:at]) and not any_number:
+            if not own and (is_own(text[:at]) or (not any_number and is_call_back(text[:at], digits_of(written)))):
                 continue
             kind = _kind(written, text[max(0, at - _LOOK_BACK) : at], registry) or (_any_kind(written) if any_number else None)
             if kind is not None:
                 yield Found(kind, written, comparable(kind, written), at)
+    yield from _glued(_NUMBER.sub(_blank, text), text, registry, any_number=any_number, own=own)
+
+
+def _glued(rest: str, text: str, registry: Registry, *, any_number: bool, own: bool) -> Iterator[Found]:
+    """Digits with letters at them; never one of ours, whose digits they may be. Many are order numbers: they need a word, too."""
+    for match in _GLUED.finditer(rest):
+        at, digits = match.start(), match.group(1) or match.group(2)
+        if is_own(text[:at]) and not own:
+            continue
+        kind = _called(text[max(0, at - _LOOK_BACK) : at], digits) or (_any_kind(digits) if any_number else None)
+        if kind is not None:
+            ours = any(registry.knows(each, comparable(each, digits)) for each in _REGISTERED)
+            yield Found(kind, match.group(), match.group().lower() if ours else comparable(kind, digits), at)
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match.group())
 
 
 def _as_digits(match: re.Match[str]) -> str:
@@ -75,10 +106,10 @@ def _kind(written: str, before: str, registry: Registry) -> ContactKind | None:
     for registered in _REGISTERED:
         if registry.knows(registered, comparable(registered, written)):
             return registered
-    digits = national(written)
-    called = _called(before, digits)
+    called = _called(before, written)
     if called is not None:
         return called
+    digits = national(written)
     if _SMS_SENDER.fullmatch(digits):
         return "sms_sender"
     if _PHONE.fullmatch(digits):
@@ -86,11 +117,12 @@ def _kind(written: str, before: str, registry: Registry) -> ContactKind | None:
     return "bank_account" if _BANK_ACCOUNT.fullmatch(digits) and not _RESIDENT_ID.fullmatch(digits) else None
 
 
-def _called(before: str, digits: str) -> ContactKind | None:
+def _called(before: str, written: str) -> ContactKind | None:
     """The kind that the nearest fitting word before the digits names."""
+    digits = national(written)
     nearest: list[tuple[int, ContactKind]] = []
     for called, words, shape in _CONTEXT:
-        if shape.fullmatch(digits):
+        if shape.fullmatch(digits_of(written) if called == "bank_account" else digits):
             nearest.extend((match.end(), called) for match in words.finditer(before))
     if not nearest:
         return None

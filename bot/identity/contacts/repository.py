@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from bot.core.once import add_once
+from bot.core.once import add_once, take_turns
 from bot.identity.contacts.models import ContactAlertRow, ContactReportRow
 
 
@@ -20,6 +20,10 @@ class ContactRepository:
         if isinstance(row, ContactReportRow):
             return add_once(self.session, row, lambda: self.report(row.kind, row.value, row.reporter))
         return add_once(self.session, row, lambda: self.alert(row.kind, row.value))
+
+    def count_alone(self, kind: str, value: str) -> None:
+        """Until this transaction ends, nobody else reports this contact, so that what is counted is all there is."""
+        take_turns(self.session, f"contact:{kind}:{value}")
 
     def report(self, kind: str, value: str, reporter: str) -> ContactReportRow | None:
         row = ContactReportRow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -66,15 +67,26 @@ class ContactService:
         """Every contact in ``text``, judged today."""
         return checks.check_all(text, self._clock.today(), self._registry)
 
+    def report_each(
+        self, found: Iterable[ContactCheck], *, conversation_id: str, customer_id: str | None, case_no: str | None = None
+    ) -> list[ContactReport]:
+        """As ``report`` for those of ``found`` that are suspicious.
+
+        Always in the same order, whatever that of the text: each waits for others who report the same contact at this moment.
+        """
+        suspects = sorted((item for item in found if item.suspicious), key=lambda item: (item.kind, item.value))
+        return [self.report(item, conversation_id=conversation_id, customer_id=customer_id, case_no=case_no) for item in suspects]
+
     def report(
         self, found: ContactCheck, *, conversation_id: str, customer_id: str | None, case_no: str | None = None
     ) -> ContactReport:
         """Files a suspected fraud. The same person and contact again gives the first report.
 
-        A person is a customer, or the conversation of somebody anonymous. Raises ``NotSuspicious`` for an official contact.
+        A person is a customer, or the conversation of somebody anonymous. Raises ``NotSuspicious`` for an official contact and
+        for a public hotline.
         """
-        if found.result == "official":
-            raise NotSuspicious("the contact is official")
+        if not found.suspicious:
+            raise NotSuspicious("the contact is official or a public hotline")
         row = ContactReportRow(
             kind=found.kind,
             value=found.value[:300],
@@ -86,6 +98,7 @@ class ContactService:
             case_no=case_no,
             reported_at=self._clock.now(),
         )
+        self._repository.count_alone(row.kind, row.value)
         if self._repository.add_once(row):
             log.info("suspected fraud contact reported", kind=found.kind, value=found.masked, result=found.result)
             self._alert_if_many(row)

@@ -9,8 +9,10 @@ type Entry = Schemas["AuditItem"];
 
 const PART = "case.";
 
+/** Events of a case's thread by their names there; a look at a case is no event, and has a name of its own. */
 export function actionWords(code: string): string {
-  return code.startsWith(PART) ? `${T.nav.cases} · ${label("event", code.slice(PART.length))}` : label("auditAction", code);
+  const named = label("auditAction", code);
+  return named === code && code.startsWith(PART) ? `${T.nav.cases} · ${label("event", code.slice(PART.length))}` : named;
 }
 
 /** In which group of labels the codes of a detail stand. */

@@ -145,6 +145,12 @@ describe("the audit trail", () => {
 
   it("names what was done, and shows a code that nobody has named", () => {
     expect(["desk.searched", "case.decided", "conversation.noted", "never.heard"].map(actionWords)).toEqual(["搜索", "案件 · 结论", "写内部备注", "never.heard"]);
+    expect(["case.viewed", "case.number_revealed", "attachment.viewed", "remediation.downloaded"].map(actionWords), "looks are no events of a thread").toEqual([
+      "查看案件",
+      "查看回拨电话",
+      "查看附件",
+      "下载补救名单",
+    ]);
   });
 });
 

@@ -507,7 +507,7 @@ export interface paths {
         };
         /**
          * One case with everything known about it
-         * @description 404 `case_not_found`, 403 `not_case_owner`.
+         * @description 404 `case_not_found`, 403 `not_case_owner`, 400 `reveal_reason_missing`. The look is recorded.
          */
         get: operations["case_desk_api_cases__case_no__get"];
         put?: never;
@@ -863,7 +863,7 @@ export interface paths {
         };
         /**
          * A file
-         * @description Of a case, or of a conversation that this agent may see; anything else is 404 `attachment_not_found`.
+         * @description Of a case, or of a conversation that this agent may see; anything else is 404 `attachment_not_found`. It is recorded.
          */
         get: operations["download_desk_api_attachments__attachment_id__get"];
         put?: never;
@@ -1099,7 +1099,7 @@ export interface paths {
         };
         /**
          * The list for a spreadsheet
-         * @description UTF-8 with BOM. `everyone`: also those who get nothing, with the reason.
+         * @description UTF-8 with BOM. `everyone`: also those who get nothing, with the reason. Recorded before the first line leaves.
          */
         get: operations["preview_csv_desk_api_remediation_runs__run_no__preview_csv_get"];
         put?: never;
@@ -4527,8 +4527,10 @@ export interface operations {
     case_desk_api_cases__case_no__get: {
         parameters: {
             query?: {
-                /** @description the number to call back in clear; the owner only, and it is logged */
+                /** @description the number to call back in clear; the owner only, and it is recorded */
                 reveal?: boolean;
+                /** @description needed with `reveal`; recorded */
+                reason?: string | null;
             };
             header?: never;
             path: {
