@@ -21,7 +21,7 @@ from bot.core.http import ERRORS
 from bot.desk.access import CurrentAgent, Supervisor
 from bot.desk.routes import ConversationId
 from bot.desk.service import DeskService
-from bot.identity.binding import BindingService
+from bot.identity.binding import BindingService, active_customer
 from bot.identity.errors import BindingNotFound
 
 log = structlog.get_logger(__name__)
@@ -63,6 +63,8 @@ async def unbind(conversation_id: ConversationId, agent: CurrentAgent, runtime: 
         row = desk.visible(agent, conversation_id)
         if row.channel in PULLED:
             raise BindingNotFound("accounts of this channel are not bound")
+        if not row.customer_id or active_customer(session, row.channel, row.sender) != row.customer_id:
+            raise BindingNotFound("this account is not bound to the customer of this conversation")
         binding = BindingService(session, runtime.clock, runtime.settings, lambda _phone: None)
         binding.revoke(row.channel, row.sender, by=agent.actor)
         anonymous = ConversationService(session, runtime.clock).open(row.channel, row.sender, "")

@@ -16,6 +16,7 @@ from bot.channels.registry import ChannelMisconfigured
 from bot.conversations.inbox.models import InboxMessage, InboxNonce
 from bot.conversations.models import Conversation, Message
 from bot.conversations.rasa import BotMessage
+from bot.conversations.service import ConversationService
 from bot.core.clock import FixedClock
 from bot.core.settings import Settings
 from tests.gateway import FakeRasa, Stack, running, until
@@ -196,6 +197,32 @@ async def test_an_agent_unbinds_an_account_and_nothing_more_of_the_customer_goes
     log = webhook.stack.log
     await until(lambda: log(conversation_id)[-1].state == "failed", 10)
     assert "排队" not in webhook.integrator.texts()[-1]
+
+
+async def test_the_old_conversation_of_a_customer_does_not_unbind_who_has_the_account_now(webhook: Connected) -> None:
+    await bind(webhook)
+    with webhook.stack.database.transaction() as session:
+        former = ConversationService(session, webhook.stack.clock).open("webhook", "wx-1", "C1001").id
+    path = f"/desk/api/conversations/{former}/unbind"
+    refused = await webhook.stack.client.post(path, headers=webhook.stack.agent("S2101"))
+    assert (refused.status_code, refused.json()["error"]["code"]) == (404, "binding_not_found")
+    await webhook.say("解除绑定")
+    assert "已经解除绑定" in webhook.integrator.texts()[-1], "it was bound until now"
+
+
+async def test_the_customer_unbinds_also_while_a_human_has_the_conversation_who_is_told(webhook: Connected) -> None:
+    await bind(webhook)
+    conversation_id = webhook.stack.conversation("wx-1", "C1002").id
+    webhook.stack.request_human(conversation_id)
+    agent = webhook.stack.agent()
+    base = f"/desk/api/conversations/{conversation_id}"
+    assert (await webhook.stack.client.post(f"{base}/claim", headers=agent)).status_code == 200
+    await webhook.write("解除绑定")
+    await until(lambda: "已经解除绑定" in webhook.integrator.texts()[-1], 10)
+    assert webhook.stack.log(conversation_id)[-1].text.startswith("客户在自己的账号上解除了绑定")
+    assert (await webhook.stack.client.post(f"{base}/reply", headers=agent, json={"text": "这一期是320元"})).status_code == 201
+    await until(lambda: webhook.stack.log(conversation_id)[-1].state == "failed", 10)
+    assert not any("320元" in text for text in webhook.integrator.texts()), "who has the account may be somebody else"
 
 
 # ── at once, whatever Rasa does

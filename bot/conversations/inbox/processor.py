@@ -28,6 +28,7 @@ from bot.conversations.inbox.models import InboxMessage
 from bot.conversations.inbox.port import Medium
 from bot.conversations.inbox.repository import InboxRepository
 from bot.conversations.inbox.service import INBOX
+from bot.conversations.models import Conversation
 from bot.conversations.outbox.port import Sender
 from bot.conversations.outbox.render import chosen
 from bot.conversations.outbox.repository import OutboxRepository
@@ -198,13 +199,16 @@ class InboxProcessor:
             return
         conversation = ConversationRepository(session).find(row.channel, row.sender, row.customer_id)
         binding = BindingService(session, self._clock, self._settings, self._customer_with(session))
-        if conversation is not None and conversation.owner != "bot":
+        word = next((word for word in _WORDS if says(word, text)), None)
+        with_people = conversation is not None and conversation.owner != "bot"
+        if with_people and word != "unbind":
             text = binding.hidden(row.channel, row.sender, text)
             row.text = seal.seal(text)
         else:
-            word = next((word for word in _WORDS if says(word, text)), None)
             answer = binding.take(row.channel, row.sender, text, word)
             if answer is not None:
+                if with_people and conversation is not None and answer.key == "bind_revoked":
+                    self._tell_people(session, conversation)
                 row.text = seal.seal(answer.shown)
                 if answer.customer_id is not None:
                     row.customer_id = answer.customer_id
@@ -216,6 +220,12 @@ class InboxProcessor:
         if offer is not None and not can.shows_as_buttons(offer.text or "", offer.buttons or ()):
             payload = chosen(text, offer.buttons or ())
             row.text = row.text if payload is None else seal.seal(payload)
+
+    def _tell_people(self, session: Session, conversation: Conversation) -> None:
+        """The customer has left this conversation: the colleague who has it is told, and nobody else."""
+        text = self._gateway.texts.dialogue["bind_revoked_for_people"].render()
+        row = {"direction": "out", "author": "system", "text": text, "state": "sent"}
+        ConversationRepository(session).append_all(conversation.id, self._clock.now(), [row], deliver=False)
 
     def _customer_with(self, session: Session) -> Any:
         def find(phone: str) -> str | None:
