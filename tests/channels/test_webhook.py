@@ -236,6 +236,29 @@ async def patient(gateway_settings: Settings, process_logging: None) -> AsyncIte
             yield started
 
 
+async def test_with_a_stalled_rasa_a_human_reads_at_once_what_is_written_to_them(patient: Connected) -> None:
+    await patient.say("你好")
+    conversation_id = patient.stack.conversation("wx-1").id
+    patient.stack.request_human(conversation_id)
+    claimed = await patient.stack.client.post(f"/desk/api/conversations/{conversation_id}/claim", headers=patient.stack.agent())
+    assert claimed.status_code == 200
+    released = asyncio.Event()
+
+    async def stalled(_sender: str, message: str, _metadata: Any) -> list[BotMessage]:
+        await released.wait()
+        return [BotMessage(f"听到：{message}")]
+
+    patient.stack.rasa.answer = stalled
+    others = 4 * patient.stack.app.state.runtime.settings.inbox_at_once
+    sent = [patient.deliver({"message_id": f"o-{n}", "sender": f"other-{n}", "text": "你好"}) for n in range(others)]
+    assert {answer.status_code for answer in await asyncio.gather(*sent)} == {200}
+    await patient.deliver({"message_id": "mine", "sender": "wx-1", "text": "小陈，我还在"})
+    await until(lambda: patient.stack.log(conversation_id)[-1].text == "小陈，我还在", 20)
+    released.set()
+    answered = [f"other-{n}" for n in range(others)]
+    await until(lambda: all(patient.integrator.texts(each) == ["听到：你好"] for each in answered), 60)
+
+
 async def test_with_a_stalled_rasa_callbacks_are_acknowledged_before_it_answers(patient: Connected) -> None:
     released = asyncio.Event()
 

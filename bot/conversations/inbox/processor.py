@@ -84,21 +84,32 @@ class InboxProcessor:
     async def run(self) -> None:
         """Until ``stop``; turns in progress go on to their end."""
         tasks: dict[int, asyncio.Task[None]] = {}
+        behind_rasa: set[int] = set()
         while not self._stopping:
             with self._gateway.wakeups.listen(INBOX) as woken:
-                room = self._settings.inbox_at_once - len(tasks)
                 begun = 0
                 with suppress(SQLAlchemyError):  # the next look tries again; what is broken is reported where it is used
-                    for inbox_id in await self._due(tasks.keys(), room) if room > 0 else ():
-                        tasks[inbox_id] = asyncio.create_task(self._take_in_turn(inbox_id))
-                        tasks[inbox_id].add_done_callback(partial(self._ended, tasks, inbox_id))
-                        begun += 1
+                    # What people wait for does not queue behind turns that wait for Rasa: it has as much room of its own.
+                    for with_people in (True, False):
+                        begun += await self._begin(tasks, behind_rasa, with_people=with_people)
                 if not begun:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(LOOK_SECONDS):
                             await woken.wait()
         if tasks:
             await asyncio.wait(list(tasks.values()))
+
+    async def _begin(self, tasks: dict[int, asyncio.Task[None]], behind_rasa: set[int], *, with_people: bool) -> int:
+        """Takes what is due of one kind, as far as there is room; how many."""
+        busy = len(tasks.keys() - behind_rasa) if with_people else len(tasks.keys() & behind_rasa)
+        room = self._settings.inbox_at_once - busy
+        due = await self._due(tasks.keys(), room, with_people=with_people) if room > 0 else []
+        for inbox_id in due:
+            if not with_people:
+                behind_rasa.add(inbox_id)
+            tasks[inbox_id] = asyncio.create_task(self._take_in_turn(inbox_id))
+            tasks[inbox_id].add_done_callback(partial(self._ended, tasks, behind_rasa, inbox_id))
+        return len(due)
 
     def stop(self) -> None:
         self._stopping = True
@@ -114,13 +125,17 @@ class InboxProcessor:
                 break
         return taken
 
-    def _ended(self, tasks: dict[int, asyncio.Task[None]], inbox_id: int, _task: asyncio.Task[None]) -> None:
+    def _ended(
+        self, tasks: dict[int, asyncio.Task[None]], behind_rasa: set[int], inbox_id: int, _task: asyncio.Task[None]
+    ) -> None:
         del tasks[inbox_id]
+        behind_rasa.discard(inbox_id)
         self._gateway.wakeups.notify(INBOX)
 
-    async def _due(self, without: Collection[int], limit: int) -> list[int]:
+    async def _due(self, without: Collection[int], limit: int, *, with_people: bool = False) -> list[int]:
         def look(session: Session) -> list[int]:
-            found = InboxRepository(session).due(self._connectors.keys(), self._clock.now(), limit + len(without))
+            now, most = self._clock.now(), limit + len(without)
+            found = InboxRepository(session).due(self._connectors.keys(), now, most, with_people=with_people)
             return [inbox_id for inbox_id in found if inbox_id not in without][:limit]
 
         return await self._gateway.transaction(look)
