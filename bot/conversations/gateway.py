@@ -61,6 +61,11 @@ class Gateway:
         self._watcher = LogWatcher(self._grown, self.wakeups, settings.watch_seconds)
 
     @property
+    def texts(self) -> Texts:
+        """What is said in our own name."""
+        return self._texts
+
+    @property
     def closing(self) -> bool:
         """The process is about to end: no wait begins any more."""
         return self._closing

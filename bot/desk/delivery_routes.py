@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
-from typing import Literal
 
 import structlog
 from fastapi import APIRouter
@@ -20,24 +18,14 @@ from bot.conversations.service import ConversationService
 from bot.core.http import ERRORS
 from bot.desk.access import CurrentAgent, Supervisor
 from bot.desk.routes import ConversationId
+from bot.desk.schemas import UnsentMessage
 from bot.desk.service import DeskService
-from bot.identity.binding import BindingService
+from bot.identity.binding import BindingService, active_customer
 from bot.identity.errors import BindingNotFound
 
 log = structlog.get_logger(__name__)
 
 router = APIRouter(prefix="/desk/api", tags=["desk"], responses=ERRORS)
-
-
-class UnsentMessage(BaseModel):
-    """A message of the log that the borrower has not got. ``quota``: the platform lets us write again when they do."""
-
-    seq: int
-    state: Literal["queued", "failed"]
-    waits_for: Literal["quota", "retry", "authorisation"] | None
-    attempts: int
-    next_try_at: datetime | None
-    failure: str | None
 
 
 class UnsentMessages(BaseModel):
@@ -63,6 +51,8 @@ async def unbind(conversation_id: ConversationId, agent: CurrentAgent, runtime: 
         row = desk.visible(agent, conversation_id)
         if row.channel in PULLED:
             raise BindingNotFound("accounts of this channel are not bound")
+        if not row.customer_id or active_customer(session, row.channel, row.sender) != row.customer_id:
+            raise BindingNotFound("this account is not bound to the customer of this conversation")
         binding = BindingService(session, runtime.clock, runtime.settings, lambda _phone: None)
         binding.revoke(row.channel, row.sender, by=agent.actor)
         anonymous = ConversationService(session, runtime.clock).open(row.channel, row.sender, "")

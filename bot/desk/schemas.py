@@ -171,6 +171,17 @@ class CaseSummary(BaseModel):
     )
 
 
+class UnsentMessage(BaseModel):
+    """A message of the log that the borrower has not got. ``quota``: the platform lets us write again when they do."""
+
+    seq: int
+    state: Literal["queued", "failed"]
+    waits_for: Literal["quota", "retry", "authorisation"] | None
+    attempts: int
+    next_try_at: datetime | None
+    failure: str | None
+
+
 class ConversationView(BaseModel):
     conversation_id: str
     channel: str
@@ -186,6 +197,9 @@ class ConversationView(BaseModel):
     last_seq: int
     delivered_seq: int = Field(description="up to there the borrower's client has our messages")
     read_seq: int = Field(description="up to there the borrower has read them")
+    unsent: list[UnsentMessage] = Field(
+        description="of a messaging platform: what the borrower has not got, all of it, oldest first"
+    )
 
 
 class ReplyRequest(BaseModel):

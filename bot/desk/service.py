@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, cast
 
 from sqlalchemy.orm import Session
@@ -11,6 +12,7 @@ from bot.audit.service import AuditTrail, Subject
 from bot.conversations.errors import AlreadyClaimed, ConversationNotFound, NotTheOwner
 from bot.conversations.handoff import Handoff, HandoffService, Waiting
 from bot.conversations.models import Conversation
+from bot.conversations.outbox.service import DeliveryService
 from bot.conversations.repository import ConversationRepository
 from bot.conversations.service import ConversationContext, ConversationService, LogEntry
 from bot.core.clock import Clock
@@ -20,7 +22,7 @@ from bot.desk.attendance import default_policy
 from bot.desk.borrower import BorrowerFile
 from bot.desk.login import AgentIdentity, find_agent
 from bot.desk.looks import record_look
-from bot.desk.schemas import ConversationView, DueCase, OwnItem, Queue, QueueItem, TranscriptMessage
+from bot.desk.schemas import ConversationView, DueCase, OwnItem, Queue, QueueItem, TranscriptMessage, UnsentMessage
 from bot.loans.port import LoanBackend
 
 
@@ -79,6 +81,9 @@ class DeskService:
             last_seq=page.last_seq,
             delivered_seq=delivered,
             read_seq=seen,
+            unsent=[
+                UnsentMessage(**asdict(each)) for each in DeliveryService(self._session, self._clock).unsent(conversation_id)
+            ],
         )
 
     def claim(self, agent: AgentIdentity, conversation_id: str) -> Handoff:

@@ -46,6 +46,7 @@ REQUIRED_TEXTS = (
     "bind_already",
     "bind_none",
     "bind_revoked",
+    "bind_revoked_for_people",
     "bind_revoked_by_us",
     "bind_unavailable",
 )

@@ -16,6 +16,7 @@ from bot.channels.registry import ChannelMisconfigured
 from bot.conversations.inbox.models import InboxMessage, InboxNonce
 from bot.conversations.models import Conversation, Message
 from bot.conversations.rasa import BotMessage
+from bot.conversations.service import ConversationService
 from bot.core.clock import FixedClock
 from bot.core.settings import Settings
 from tests.gateway import FakeRasa, Stack, running, until
@@ -198,6 +199,32 @@ async def test_an_agent_unbinds_an_account_and_nothing_more_of_the_customer_goes
     assert "排队" not in webhook.integrator.texts()[-1]
 
 
+async def test_the_old_conversation_of_a_customer_does_not_unbind_who_has_the_account_now(webhook: Connected) -> None:
+    await bind(webhook)
+    with webhook.stack.database.transaction() as session:
+        former = ConversationService(session, webhook.stack.clock).open("webhook", "wx-1", "C1001").id
+    path = f"/desk/api/conversations/{former}/unbind"
+    refused = await webhook.stack.client.post(path, headers=webhook.stack.agent("S2101"))
+    assert (refused.status_code, refused.json()["error"]["code"]) == (404, "binding_not_found")
+    await webhook.say("解除绑定")
+    assert "已经解除绑定" in webhook.integrator.texts()[-1], "it was bound until now"
+
+
+async def test_the_customer_unbinds_also_while_a_human_has_the_conversation_who_is_told(webhook: Connected) -> None:
+    await bind(webhook)
+    conversation_id = webhook.stack.conversation("wx-1", "C1002").id
+    webhook.stack.request_human(conversation_id)
+    agent = webhook.stack.agent()
+    base = f"/desk/api/conversations/{conversation_id}"
+    assert (await webhook.stack.client.post(f"{base}/claim", headers=agent)).status_code == 200
+    await webhook.write("解除绑定")
+    await until(lambda: "已经解除绑定" in webhook.integrator.texts()[-1], 10)
+    assert "客户在自己的账号上解除了绑定" in (webhook.stack.log(conversation_id)[-1].text or "")
+    assert (await webhook.stack.client.post(f"{base}/reply", headers=agent, json={"text": "这一期是320元"})).status_code == 201
+    await until(lambda: webhook.stack.log(conversation_id)[-1].state == "failed", 10)
+    assert not any("320元" in text for text in webhook.integrator.texts()), "who has the account may be somebody else"
+
+
 # ── at once, whatever Rasa does
 @pytest.fixture
 async def patient(gateway_settings: Settings, process_logging: None) -> AsyncIterator[Connected]:
@@ -207,6 +234,29 @@ async def patient(gateway_settings: Settings, process_logging: None) -> AsyncIte
     with serving(clock) as integrator:
         async with connected(settings, clock, FakeRasa(), integrator) as started:
             yield started
+
+
+async def test_with_a_stalled_rasa_a_human_reads_at_once_what_is_written_to_them(patient: Connected) -> None:
+    await patient.say("你好")
+    conversation_id = patient.stack.conversation("wx-1").id
+    patient.stack.request_human(conversation_id)
+    claimed = await patient.stack.client.post(f"/desk/api/conversations/{conversation_id}/claim", headers=patient.stack.agent())
+    assert claimed.status_code == 200
+    released = asyncio.Event()
+
+    async def stalled(_sender: str, message: str, _metadata: Any) -> list[BotMessage]:
+        await released.wait()
+        return [BotMessage(f"听到：{message}")]
+
+    patient.stack.rasa.answer = stalled
+    others = 4 * patient.stack.app.state.runtime.settings.inbox_at_once
+    sent = [patient.deliver({"message_id": f"o-{n}", "sender": f"other-{n}", "text": "你好"}) for n in range(others)]
+    assert {answer.status_code for answer in await asyncio.gather(*sent)} == {200}
+    await patient.deliver({"message_id": "mine", "sender": "wx-1", "text": "小陈，我还在"})
+    await until(lambda: patient.stack.log(conversation_id)[-1].text == "小陈，我还在", 20)
+    released.set()
+    answered = [f"other-{n}" for n in range(others)]
+    await until(lambda: all(patient.integrator.texts(each) == ["听到：你好"] for each in answered), 60)
 
 
 async def test_with_a_stalled_rasa_callbacks_are_acknowledged_before_it_answers(patient: Connected) -> None:

@@ -28,6 +28,7 @@ from bot.conversations.inbox.models import InboxMessage
 from bot.conversations.inbox.port import Medium
 from bot.conversations.inbox.repository import InboxRepository
 from bot.conversations.inbox.service import INBOX
+from bot.conversations.models import Conversation
 from bot.conversations.outbox.port import Sender
 from bot.conversations.outbox.render import chosen
 from bot.conversations.outbox.repository import OutboxRepository
@@ -83,21 +84,32 @@ class InboxProcessor:
     async def run(self) -> None:
         """Until ``stop``; turns in progress go on to their end."""
         tasks: dict[int, asyncio.Task[None]] = {}
+        behind_rasa: set[int] = set()
         while not self._stopping:
             with self._gateway.wakeups.listen(INBOX) as woken:
-                room = self._settings.inbox_at_once - len(tasks)
                 begun = 0
                 with suppress(SQLAlchemyError):  # the next look tries again; what is broken is reported where it is used
-                    for inbox_id in await self._due(tasks.keys(), room) if room > 0 else ():
-                        tasks[inbox_id] = asyncio.create_task(self._take_in_turn(inbox_id))
-                        tasks[inbox_id].add_done_callback(partial(self._ended, tasks, inbox_id))
-                        begun += 1
+                    # What people wait for does not queue behind turns that wait for Rasa: it has as much room of its own.
+                    for with_people in (True, False):
+                        begun += await self._begin(tasks, behind_rasa, with_people=with_people)
                 if not begun:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(LOOK_SECONDS):
                             await woken.wait()
         if tasks:
             await asyncio.wait(list(tasks.values()))
+
+    async def _begin(self, tasks: dict[int, asyncio.Task[None]], behind_rasa: set[int], *, with_people: bool) -> int:
+        """Takes what is due of one kind, as far as there is room; how many."""
+        busy = len(tasks.keys() - behind_rasa) if with_people else len(tasks.keys() & behind_rasa)
+        room = self._settings.inbox_at_once - busy
+        due = await self._due(tasks.keys(), room, with_people=with_people) if room > 0 else []
+        for inbox_id in due:
+            if not with_people:
+                behind_rasa.add(inbox_id)
+            tasks[inbox_id] = asyncio.create_task(self._take_in_turn(inbox_id))
+            tasks[inbox_id].add_done_callback(partial(self._ended, tasks, behind_rasa, inbox_id))
+        return len(due)
 
     def stop(self) -> None:
         self._stopping = True
@@ -113,13 +125,17 @@ class InboxProcessor:
                 break
         return taken
 
-    def _ended(self, tasks: dict[int, asyncio.Task[None]], inbox_id: int, _task: asyncio.Task[None]) -> None:
+    def _ended(
+        self, tasks: dict[int, asyncio.Task[None]], behind_rasa: set[int], inbox_id: int, _task: asyncio.Task[None]
+    ) -> None:
         del tasks[inbox_id]
+        behind_rasa.discard(inbox_id)
         self._gateway.wakeups.notify(INBOX)
 
-    async def _due(self, without: Collection[int], limit: int) -> list[int]:
+    async def _due(self, without: Collection[int], limit: int, *, with_people: bool = False) -> list[int]:
         def look(session: Session) -> list[int]:
-            found = InboxRepository(session).due(self._connectors.keys(), self._clock.now(), limit + len(without))
+            now, most = self._clock.now(), limit + len(without)
+            found = InboxRepository(session).due(self._connectors.keys(), now, most, with_people=with_people)
             return [inbox_id for inbox_id in found if inbox_id not in without][:limit]
 
         return await self._gateway.transaction(look)
@@ -198,13 +214,16 @@ class InboxProcessor:
             return
         conversation = ConversationRepository(session).find(row.channel, row.sender, row.customer_id)
         binding = BindingService(session, self._clock, self._settings, self._customer_with(session))
-        if conversation is not None and conversation.owner != "bot":
+        word = next((word for word in _WORDS if says(word, text)), None)
+        with_people = conversation is not None and conversation.owner != "bot"
+        if with_people and word != "unbind":
             text = binding.hidden(row.channel, row.sender, text)
             row.text = seal.seal(text)
         else:
-            word = next((word for word in _WORDS if says(word, text)), None)
             answer = binding.take(row.channel, row.sender, text, word)
             if answer is not None:
+                if with_people and conversation is not None and answer.key == "bind_revoked":
+                    self._tell_people(session, conversation)
                 row.text = seal.seal(answer.shown)
                 if answer.customer_id is not None:
                     row.customer_id = answer.customer_id
@@ -216,6 +235,12 @@ class InboxProcessor:
         if offer is not None and not can.shows_as_buttons(offer.text or "", offer.buttons or ()):
             payload = chosen(text, offer.buttons or ())
             row.text = row.text if payload is None else seal.seal(payload)
+
+    def _tell_people(self, session: Session, conversation: Conversation) -> None:
+        """The customer has left this conversation: the colleague who has it is told, and nobody else."""
+        text = self._gateway.texts.dialogue["bind_revoked_for_people"].render()
+        row = {"direction": "out", "author": "system", "text": text, "state": "sent"}
+        ConversationRepository(session).append_all(conversation.id, self._clock.now(), [row], deliver=False)
 
     def _customer_with(self, session: Session) -> Any:
         def find(phone: str) -> str | None:

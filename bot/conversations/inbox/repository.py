@@ -28,8 +28,11 @@ class InboxRepository:
     def forget_nonces(self, before: datetime) -> int:
         return self.session.connection().execute(delete(InboxNonce).where(InboxNonce.received_at < before)).rowcount
 
-    def due(self, channels: Collection[str], now: datetime, limit: int) -> Sequence[int]:
-        """The first pending message of each account, where it may be taken now and nobody has it; oldest first."""
+    def due(self, channels: Collection[str], now: datetime, limit: int, *, with_people: bool = False) -> Sequence[int]:
+        """The first pending message of each account, where it may be taken now and nobody has it; oldest first.
+
+        ``with_people``: only of accounts with a conversation that is not the bot's.
+        """
         heads = (
             select(func.min(InboxMessage.id))
             .where(InboxMessage.state == "pending", InboxMessage.channel.in_(channels))
@@ -40,6 +43,13 @@ class InboxRepository:
             InboxMessage.next_try_at <= now,
             or_(InboxMessage.lease_until.is_(None), InboxMessage.lease_until <= now),
         )
+        if with_people:
+            theirs = select(Conversation.id).where(
+                Conversation.channel == InboxMessage.channel,
+                Conversation.sender == InboxMessage.sender,
+                Conversation.owner != "bot",
+            )
+            query = query.where(theirs.exists())
         return self.session.scalars(query.order_by(InboxMessage.id).limit(limit)).all()
 
     def lock_due(self, inbox_id: int, now: datetime) -> InboxMessage | None:

@@ -47,11 +47,25 @@ export function beginsDay(before: Message | undefined, message: Message): boolea
   return before?.at.slice(0, 10) !== message.at.slice(0, 10);
 }
 
-export type Delivery = "sent" | "delivered" | "read";
+export type Unsent = Schemas["UnsentMessage"];
 
-/** How far a message of ours has come, from the two marks of the conversation. */
-export function deliveryOf(message: Message, marks: { delivered_seq: number; read_seq: number }): Delivery | null {
+/** `queued`: not with the platform yet. `quota`: the platform takes it when the borrower writes again. `retry`: it is tried again. */
+export type Delivery = "sent" | "delivered" | "read" | "queued" | "quota" | "retry" | "failed";
+
+interface Marks {
+  readonly delivered_seq: number;
+  readonly read_seq: number;
+  readonly unsent: readonly Unsent[];
+}
+
+/** How far a message of ours has come. Of those that no agent wrote only what hangs or was given up is told. */
+export function deliveryOf(message: Message, marks: Marks): Delivery | null {
+  if (message.author === "borrower") return null;
+  const unsent = marks.unsent.find(({ seq }) => seq === message.seq);
+  if (unsent?.state === "failed") return "failed";
+  if (unsent?.waits_for != null) return unsent.waits_for === "quota" ? "quota" : "retry";
   if (message.author !== "agent") return null;
+  if (unsent !== undefined) return "queued";
   if (message.seq <= marks.read_seq) return "read";
   return message.seq <= marks.delivered_seq ? "delivered" : "sent";
 }

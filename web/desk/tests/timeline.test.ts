@@ -75,7 +75,22 @@ describe("reading the log", () => {
     [5, { delivered_seq: 5, read_seq: 4 }, "delivered"],
     [5, { delivered_seq: 9, read_seq: 5 }, "read"],
   ])("says how far the agent's message %i has come at %j", (seq, marks, expected) => {
-    expect(deliveryOf(message(seq, { author: "agent" }), marks)).toBe(expected);
-    expect(deliveryOf(message(seq, { author: "bot" }), marks)).toBeNull();
+    expect(deliveryOf(message(seq, { author: "agent" }), { ...marks, unsent: [] })).toBe(expected);
+    expect(deliveryOf(message(seq, { author: "bot" }), { ...marks, unsent: [] })).toBeNull();
+  });
+
+  it.each([
+    [{ state: "queued", waits_for: "quota" }, "quota", "quota"],
+    [{ state: "queued", waits_for: "retry" }, "retry", "retry"],
+    [{ state: "queued", waits_for: "authorisation" }, "retry", "retry"],
+    [{ state: "queued", waits_for: null }, "queued", null],
+    [{ state: "failed", waits_for: null }, "failed", "failed"],
+  ] as const)("says of what a platform has not taken, %j, that it is %s", (state, ofAgent, ofBot) => {
+    const unsent = [{ seq: 5, attempts: 1, next_try_at: null, failure: null, ...state }];
+    const marks = { delivered_seq: 0, read_seq: 0, unsent };
+    expect(deliveryOf(message(5, { author: "agent" }), marks)).toBe(ofAgent);
+    expect(deliveryOf(message(5, { author: "bot" }), marks)).toBe(ofBot);
+    expect(deliveryOf(message(5, { author: "borrower" }), marks)).toBeNull();
+    expect(deliveryOf(message(4, { author: "agent" }), marks)).toBe("sent");
   });
 });

@@ -1938,6 +1938,11 @@ export interface components {
              * @description up to there the borrower has read them
              */
             read_seq: number;
+            /**
+             * Unsent
+             * @description of a messaging platform: what the borrower has not got, all of it, oldest first
+             */
+            unsent: components["schemas"]["UnsentMessage"][];
         };
         /** CorrectionRequest */
         CorrectionRequest: {

@@ -130,6 +130,11 @@ export async function giveBack(): Promise<void> {
   await act((id) => ask(api.POST("/desk/api/conversations/{conversation_id}/give-back", at(id))));
 }
 
+/** The account is not that customer's: what is said there from now on is an anonymous conversation. */
+export async function unbind(): Promise<void> {
+  await act((id) => ask(api.POST("/desk/api/conversations/{conversation_id}/unbind", at(id))));
+}
+
 export async function transfer(toAgent: string | null): Promise<void> {
   await act((id) => ask(api.POST("/desk/api/conversations/{conversation_id}/transfer", { ...at(id), body: { to_agent: toAgent } })));
 }

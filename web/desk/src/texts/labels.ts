@@ -5,7 +5,14 @@ const LABELS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   presence: { online: "在线", busy: "忙碌", away: "离开" },
   owner: { bot: "机器人", queue: "排队中", agent: "人工" },
   level: { anonymous: "未识别", identified: "已识别", stepped_up: "已验证" },
-  channel: { rest: "网页", widget: "网页", wechat: "微信", wecom: "企业微信", feishu: "飞书", dingtalk: "钉钉" },
+  channel: { rest: "网页", widget: "网页", wechat: "微信", wecom: "企业微信", feishu: "飞书", dingtalk: "钉钉", webhook: "接口接入" },
+  deliveryFailure: {
+    unbound: "账号已不属于该客户",
+    refused: "平台拒收",
+    no_answer: "平台多次没有回应",
+    no_window: "平台不再允许发送",
+    TimeoutError: "处理超时",
+  },
   author: { borrower: "客户", bot: "机器人", agent: "客服", system: "系统" },
   reason: {
     asked: "要求人工",
@@ -239,6 +246,11 @@ const LABELS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   tokenBy: { demo: "演示登录" },
   evidenceOutcome: { system: "全部系统原因", borrower: "全部本人原因", mixed: "两方都有", ok: "正确", wrong: "不正确", expired: "已过期", locked: "已锁定" },
 };
+
+/** A failure of the outbox or the inbox; of a platform it is `<platform>_<code>`, shown as it came. */
+export function deliveryFailure(code: string | null | undefined): string {
+  return code == null ? "" : label("deliveryFailure", code);
+}
 
 export function label(group: string, code: string): string {
   return LABELS[group]?.[code] ?? code;
