@@ -16,8 +16,8 @@ from bot.conversations.inbox.port import InboundMessage
 from bot.conversations.inbox.service import Inbox
 from bot.conversations.models import Message
 from bot.conversations.outbox.models import Delivery, DeliveryTry
-from bot.conversations.outbox.port import Capabilities, OutgoingMessage, QuotaRule, SendResult
-from bot.conversations.outbox.sender import LEASE, MAX_ATTEMPTS, OutboxSender
+from bot.conversations.outbox.port import UNREACHABLE, Capabilities, OutgoingMessage, QuotaRule, SendResult
+from bot.conversations.outbox.sender import LEASE, MAX_ATTEMPTS, SILENT_CALLS, OutboxSender
 from bot.conversations.outbox.service import DeliveryService
 from bot.conversations.repository import ConversationRepository
 from bot.conversations.service import ConversationService
@@ -220,6 +220,34 @@ def test_a_long_message_goes_out_in_parts_and_goes_on_where_it_stopped(post: Pos
     assert (again, second) == (second, again)
     assert f"{first}{second}" == "第一句话。" * 15
     assert last == "二"
+
+
+NO_WORD = [
+    SendResult("later", error="no_answer", answered=False),
+    SendResult("later", error=UNREACHABLE),
+    RuntimeError("a library that hung"),
+]
+
+
+def test_a_platform_that_says_nothing_ends_the_round_so_that_others_have_their_turn(post: Post) -> None:
+    """Each such call takes as long as it may, and a worker sends for one platform after the other."""
+    for address in "abcdefgh":
+        post.answer("一", address=address)
+    post.platform.results.extend(NO_WORD)
+    assert post.round() == 0
+    assert len(post.platform.calls) == SILENT_CALLS == len(NO_WORD)
+    assert post.round() == 5, "those whose turn had not come"
+    post.clock.advance(seconds=3)
+    assert post.round() == 3
+    assert sorted(address for address, _, _ in post.platform.calls) == sorted("aabbccdefgh")
+
+
+def test_an_answer_in_between_shows_that_the_platform_is_there(post: Post) -> None:
+    for address in "abcdefgh":
+        post.answer("一", address=address)
+    post.platform.results.extend([*NO_WORD[:2], SendResult("later", error="http_503"), *NO_WORD[:2]])
+    assert post.round() == 3
+    assert len(post.platform.calls) == 8
 
 
 # ── a process dies
