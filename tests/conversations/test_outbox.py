@@ -17,6 +17,7 @@ from bot.conversations.inbox.service import Inbox
 from bot.conversations.models import Message
 from bot.conversations.outbox.models import Delivery, DeliveryTry
 from bot.conversations.outbox.port import UNREACHABLE, Capabilities, OutgoingMessage, QuotaRule, SendResult
+from bot.conversations.outbox.repository import OutboxRepository
 from bot.conversations.outbox.sender import LEASE, MAX_ATTEMPTS, SILENT_CALLS, OutboxSender
 from bot.conversations.outbox.service import DeliveryService
 from bot.conversations.repository import ConversationRepository
@@ -222,7 +223,7 @@ def test_a_long_message_goes_out_in_parts_and_goes_on_where_it_stopped(post: Pos
     assert last == "二"
 
 
-NO_WORD = [
+NO_WORD: list[SendResult | BaseException] = [
     SendResult("later", error="no_answer", answered=False),
     SendResult("later", error=UNREACHABLE),
     RuntimeError("a library that hung"),
@@ -352,6 +353,91 @@ def test_the_platforms_own_no_waits_for_the_borrower_too(post: Post) -> None:
     assert post.round() == 0
     post.hear(1)
     assert post.round() == 1
+
+
+NO_QUOTA = SendResult("quota", error="session_ended")
+
+
+def test_a_no_that_crosses_the_borrowers_message_does_not_silence_them(each_post: Post) -> None:
+    """WeCom says that the session has ended while the message that begins a new one is being stored."""
+    each_post.platform.results.append(NO_QUOTA)
+    each_post.answer("一")
+    each_post.clock.advance(seconds=1)
+
+    def writes() -> None:
+        each_post.platform.during = lambda: None
+        each_post.clock.advance(seconds=1)
+        each_post.hear(1)
+
+    each_post.platform.during = writes
+    each_post.round()
+    each_post.answer("二")
+    each_post.clock.advance(seconds=2)
+    each_post.round()
+    assert each_post.platform.texts() == ["一", "一", "二"]
+    assert each_post.states() == ["sent", "sent"]
+
+
+def test_a_no_to_what_the_borrower_wrote_before_the_call_waits_for_the_next(post: Post) -> None:
+    post.hear(1)
+    post.clock.advance(seconds=1)
+    post.platform.results.append(NO_QUOTA)
+    post.answer("一")
+    post.round()
+    assert post.round() == 0
+    assert post.platform.texts() == ["一"]
+
+
+def test_who_writes_does_not_shorten_the_pause_that_a_platform_asked_for(post: Post) -> None:
+    post.platform.results.append(SendResult("later", error="http_429", retry_after=timedelta(minutes=10)))
+    post.answer("一")
+    post.round()
+    post.hear(1)
+    post.clock.advance(minutes=9)
+    assert post.round() == 0
+
+
+OPTIONS = [{"title": "确定", "payload": "/affirm"}, {"title": "不", "payload": "/deny"}]
+
+
+def offer(post: Post, conversation_id: str) -> str | None:
+    with post.database.transaction() as session:
+        found = OutboxRepository(session).last_offer(conversation_id)
+        return None if found is None else found.text
+
+
+def writes(post: Post, conversation_id: str, number: int) -> None:
+    """Their message enters the log a second after it came: the outbox may be quicker."""
+    post.hear(number)
+    post.round()
+    post.clock.advance(seconds=1)
+    with post.database.transaction() as session:
+        ConversationRepository(session).append(
+            conversation_id,
+            post.clock.now(),
+            direction="in",
+            author="borrower",
+            text="在吗",
+            state="answered",
+            external_id=f"in-a-{number}",
+        )
+    post.clock.advance(seconds=1)
+
+
+def test_a_number_means_an_option_that_had_to_wait_until_they_wrote(each_post: Post) -> None:
+    """It stands before their message in the log, and after it on their screen."""
+    each_post.platform.capabilities = Capabilities(quotas=WECHAT)
+    conversation_id = each_post.answer("要现在提出吗", buttons=OPTIONS)
+    each_post.round()
+    assert each_post.platform.texts() == []
+    writes(each_post, conversation_id, 1)
+    assert len(each_post.platform.texts()) == 1
+    assert offer(each_post, conversation_id) == "要现在提出吗"
+    writes(each_post, conversation_id, 2)
+    assert offer(each_post, conversation_id) is None, "they have written since"
+    each_post.answer("哪一期", buttons=OPTIONS)
+    each_post.round()
+    assert offer(each_post, conversation_id) == "哪一期"
 
 
 # ── whose account it is

@@ -55,6 +55,7 @@ class _Call:
     address: str
     part: OutgoingMessage
     last: bool
+    at: datetime
 
 
 class OutboxSender:
@@ -161,7 +162,7 @@ class OutboxSender:
         again = repository.refused_before(delivery.message_id, number) if delivery.sent_at is not None else 0
         if again:  # the platform knows the id of what did not get through
             part = replace(part, id=f"{part.id}-{again}")
-        return _Call(delivery.message_id, holder, row.id, delivery.channel, delivery.address, part, last)
+        return _Call(delivery.message_id, holder, row.id, delivery.channel, delivery.address, part, last, now)
 
     def _verdict(self, repository: OutboxRepository, delivery: Delivery, now: datetime) -> Verdict:
         rules = self._senders[delivery.channel].capabilities.quotas
@@ -200,7 +201,10 @@ class OutboxSender:
             self._give_up(repository, delivery, result.error or "refused")
             return True
         if result.outcome == "quota":
-            delivery.waits_for, delivery.next_try_at = "quota", now + (result.retry_after or LOOK_AGAIN)
+            # What the borrower wrote during the call opens a window that its answer does not know of.
+            heard = repository.heard_after(call.channel, call.address, call.at)
+            delivery.waits_for = "quota"
+            delivery.next_try_at = now + (FIRST_PAUSE if heard else result.retry_after or LOOK_AGAIN)
             return False
         delivery.attempts += 1
         if delivery.attempts >= MAX_ATTEMPTS:
