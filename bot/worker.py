@@ -79,7 +79,8 @@ def jobs(settings: Settings, clock: Clock, database: Database, loans: LoanBacken
     connected = connectors(settings, Kit(settings, clock, database))
     if connected:
         found["inbox"] = InboxJob(settings, clock, database, all_texts, loans, connected).round
-        found["outbox"] = OutboxSender(database, clock, texts, connected).round
+        for name, connector in connected.items():
+            found[f"outbox_{name}"] = OutboxSender(database, clock, texts, {name: connector}).round
     return found
 
 

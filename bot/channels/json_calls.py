@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from bot.conversations.outbox.port import SendResult
+from bot.conversations.outbox.port import UNREACHABLE, SendResult
 
 CALL_SECONDS = 5.0
 """Of one call. The outbox leases a message for 60 s, and sending it takes up to five calls."""
@@ -157,5 +157,5 @@ def _object(data: bytes) -> dict[str, Any] | None:
 def unsent(error: ApiUnanswered) -> SendResult:
     """What became of a message when the platform did not speak."""
     if isinstance(error, ApiUnreachable):
-        return SendResult("later", error="unreachable")
+        return SendResult("later", error=UNREACHABLE)
     return SendResult("later", error="no_answer", answered=False)

@@ -59,8 +59,13 @@ class Push:
         media = Media(settings, clock, gateway, texts, connectors, decoders)
         self._processor = InboxProcessor(settings, clock, gateway, loans, connectors, media)
         threads = 1 if database.engine.dialect.name == "sqlite" else settings.outbox_threads
-        self._senders = [OutboxSender(database, clock, texts.dialogue, connectors) for _ in range(threads)]
-        self._threads = CapacityLimiter(threads)
+        # Each platform has its own: one that hangs holds up nobody's messages but its own.
+        self._senders = [
+            OutboxSender(database, clock, texts.dialogue, {name: connector})
+            for name, connector in connectors.items()
+            for _ in range(threads)
+        ]
+        self._threads = CapacityLimiter(max(1, len(self._senders)))
         self._stopping = False
         self._ending = threading.Event()
         self._listeners: list[threading.Thread] = []

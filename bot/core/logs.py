@@ -23,6 +23,10 @@ class MaskingFormatter(structlog.stdlib.ProcessorFormatter):
         return mask(super().format(record))
 
 
+TALKATIVE = ("httpx", "httpcore")
+"""Libraries that log the address of every call at INFO or below: WeChat and WeCom want secrets and access tokens in it."""
+
+
 def configure_logging(*, json: bool = False, level: str = "INFO") -> None:
     """Routes structlog and the standard library to stderr through the masking formatter."""
     shared: list[Any] = [
@@ -46,6 +50,8 @@ def configure_logging(*, json: bool = False, level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -9,6 +9,14 @@ _TOKENS: tuple[tuple[re.Pattern[str], str], ...] = (
     # JSON web tokens and bearer headers
     (re.compile(r"\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?"), "<token>"),
     (re.compile(r"(?i)(bearer\s+)[\w.~+/=-]{8,}"), r"\1<token>"),
+    # a platform's credential: a parameter of an address, or a field ("corpsecret", "access_token", "ticket", …)
+    (
+        re.compile(
+            r"""(?i)((?:secret|access_?token|access_?key(?:_?id)?|ticket|signature)(?:\\?["'])?\s?[=:]\s?(?:\\?["'])?)"""
+            r"[A-Za-z0-9_.~%+/=-]{6,}"
+        ),
+        r"\1<secret>",
+    ),
 )
 _CONVERSATION = r"(?=[0-9]*[a-f])[0-9a-f]{32}"
 _NUMBER = r"(?:A|CA?|CI|I|MR?|P|RF?|KD|YD|XW|FQ)-20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])-(?:\d{16}|\d{8}|\d{1,4})"

@@ -133,7 +133,9 @@ class Settings(BaseSettings):
     inbox_at_once: int = Field(
         default=16, ge=1, description="turns of messaging platforms that one process takes at the same time"
     )
-    outbox_threads: int = Field(default=4, ge=1, description="messages to platforms that one web process sends at the same time")
+    outbox_threads: int = Field(
+        default=4, ge=1, description="messages that one web process sends at the same time to each platform (on SQLite one)"
+    )
     watch_seconds: float = Field(
         default=0.4, gt=0, description="how often a web process looks for messages that another process wrote"
     )

@@ -232,6 +232,9 @@ async def test_other_events_are_acknowledged_and_not_kept(feishu: Connected) -> 
     "behaviour",
     [
         (429, {"code": 99991400}, {"x-ogw-ratelimit-reset": "3"}),
+        (429, {"code": 11232, "msg": "create message trigger system frequency limit"}, {"x-ogw-ratelimit-reset": "3"}),
+        (500, {"code": 2200, "msg": "Internal Error"}, {}),
+        (503, {"code": 1061045}, {}),
         (503, {}, {}),
         (200, {"code": 230020}, {}),
         (400, {"code": 99991672}, {}),
@@ -247,8 +250,9 @@ async def test_a_failure_that_passes_is_tried_again_and_read_once(http: Connecte
     assert http.feishu.texts() == ["听到：你好"], "the same uuid is the same message"
 
 
-async def test_feishus_own_wait_is_respected(http: Connected) -> None:
-    http.feishu.behaviour.append((429, {"code": 99991400}, {"x-ogw-ratelimit-reset": "120"}))
+@pytest.mark.parametrize("code", [99991400, 11232])
+async def test_feishus_own_wait_is_respected(http: Connected, code: int) -> None:
+    http.feishu.behaviour.append((429, {"code": code}, {"x-ogw-ratelimit-reset": "120"}))
     await http.write("你好")
     await until(lambda: not http.feishu.behaviour, 20)
     await asyncio.sleep(0.3)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import select
 
 from bot.audit.service import audited
@@ -16,8 +19,9 @@ from bot.conversations.inbox.port import InboundMessage
 from bot.conversations.inbox.service import Inbox
 from bot.conversations.models import Message
 from bot.conversations.outbox.models import Delivery, DeliveryTry
-from bot.conversations.outbox.port import Capabilities, OutgoingMessage, QuotaRule, SendResult
-from bot.conversations.outbox.sender import LEASE, MAX_ATTEMPTS, OutboxSender
+from bot.conversations.outbox.port import UNREACHABLE, Capabilities, OutgoingMessage, QuotaRule, SendResult
+from bot.conversations.outbox.repository import OutboxRepository
+from bot.conversations.outbox.sender import LEASE, MAX_ATTEMPTS, SILENT_CALLS, OutboxSender
 from bot.conversations.outbox.service import DeliveryService
 from bot.conversations.repository import ConversationRepository
 from bot.conversations.service import ConversationService
@@ -222,6 +226,34 @@ def test_a_long_message_goes_out_in_parts_and_goes_on_where_it_stopped(post: Pos
     assert last == "二"
 
 
+NO_WORD: list[SendResult | BaseException] = [
+    SendResult("later", error="no_answer", answered=False),
+    SendResult("later", error=UNREACHABLE),
+    RuntimeError("a library that hung"),
+]
+
+
+def test_a_platform_that_says_nothing_ends_the_round_so_that_others_have_their_turn(post: Post) -> None:
+    """Each such call takes as long as it may, and a worker sends for one platform after the other."""
+    for address in "abcdefgh":
+        post.answer("一", address=address)
+    post.platform.results.extend(NO_WORD)
+    assert post.round() == 0
+    assert len(post.platform.calls) == SILENT_CALLS == len(NO_WORD)
+    assert post.round() == 5, "those whose turn had not come"
+    post.clock.advance(seconds=3)
+    assert post.round() == 3
+    assert sorted(address for address, _, _ in post.platform.calls) == sorted("aabbccdefgh")
+
+
+def test_an_answer_in_between_shows_that_the_platform_is_there(post: Post) -> None:
+    for address in "abcdefgh":
+        post.answer("一", address=address)
+    post.platform.results.extend([*NO_WORD[:2], SendResult("later", error="http_503"), *NO_WORD[:2]])
+    assert post.round() == 3
+    assert len(post.platform.calls) == 8
+
+
 # ── a process dies
 def test_who_dies_between_sending_and_marking_sends_once_more_under_the_same_id_and_keeps_the_order(each_post: Post) -> None:
     each_post.platform.results.append(Killed())
@@ -265,6 +297,22 @@ def test_many_senders_at_once_keep_the_order_and_send_nothing_twice(each_post: P
     each_post.round()
     for address in "abcde":
         assert each_post.platform.texts(address) == [str(number) for number in range(6)]
+
+
+def test_numbers_that_a_restored_database_gives_out_again_make_other_ids(post: Post, tmp_path: Path) -> None:
+    """Else the platform takes the new message for the old one that came twice, and nobody gets it."""
+    backup = tmp_path / "backup.db"
+    post.database.dispose()
+    shutil.copy(str(post.database.engine.url.database), backup)
+    post.answer("之前")
+    post.round()
+    post.clock.advance(hours=1)
+    restored = Post(audited(Database(f"sqlite:///{backup}"), Settings(secret_key=SecretStr(SECRET))), post.clock)
+    restored.answer("之后")
+    restored.round()
+    restored.database.dispose()
+    assert [each.message_id for each in (*post.deliveries(), *restored.deliveries())] == [1, 1]
+    assert post.platform.calls[0][1] != restored.platform.calls[0][1]
 
 
 # ── quotas
@@ -326,6 +374,91 @@ def test_the_platforms_own_no_waits_for_the_borrower_too(post: Post) -> None:
     assert post.round() == 1
 
 
+NO_QUOTA = SendResult("quota", error="session_ended")
+
+
+def test_a_no_that_crosses_the_borrowers_message_does_not_silence_them(each_post: Post) -> None:
+    """WeCom says that the session has ended while the message that begins a new one is being stored."""
+    each_post.platform.results.append(NO_QUOTA)
+    each_post.answer("一")
+    each_post.clock.advance(seconds=1)
+
+    def writes() -> None:
+        each_post.platform.during = lambda: None
+        each_post.clock.advance(seconds=1)
+        each_post.hear(1)
+
+    each_post.platform.during = writes
+    each_post.round()
+    each_post.answer("二")
+    each_post.clock.advance(seconds=2)
+    each_post.round()
+    assert each_post.platform.texts() == ["一", "一", "二"]
+    assert each_post.states() == ["sent", "sent"]
+
+
+def test_a_no_to_what_the_borrower_wrote_before_the_call_waits_for_the_next(post: Post) -> None:
+    post.hear(1)
+    post.clock.advance(seconds=1)
+    post.platform.results.append(NO_QUOTA)
+    post.answer("一")
+    post.round()
+    assert post.round() == 0
+    assert post.platform.texts() == ["一"]
+
+
+def test_who_writes_does_not_shorten_the_pause_that_a_platform_asked_for(post: Post) -> None:
+    post.platform.results.append(SendResult("later", error="http_429", retry_after=timedelta(minutes=10)))
+    post.answer("一")
+    post.round()
+    post.hear(1)
+    post.clock.advance(minutes=9)
+    assert post.round() == 0
+
+
+OPTIONS = [{"title": "确定", "payload": "/affirm"}, {"title": "不", "payload": "/deny"}]
+
+
+def offer(post: Post, conversation_id: str) -> str | None:
+    with post.database.transaction() as session:
+        found = OutboxRepository(session).last_offer(conversation_id)
+        return None if found is None else found.text
+
+
+def writes(post: Post, conversation_id: str, number: int) -> None:
+    """Their message enters the log a second after it came: the outbox may be quicker."""
+    post.hear(number)
+    post.round()
+    post.clock.advance(seconds=1)
+    with post.database.transaction() as session:
+        ConversationRepository(session).append(
+            conversation_id,
+            post.clock.now(),
+            direction="in",
+            author="borrower",
+            text="在吗",
+            state="answered",
+            external_id=f"in-a-{number}",
+        )
+    post.clock.advance(seconds=1)
+
+
+def test_a_number_means_an_option_that_had_to_wait_until_they_wrote(each_post: Post) -> None:
+    """It stands before their message in the log, and after it on their screen."""
+    each_post.platform.capabilities = Capabilities(quotas=WECHAT)
+    conversation_id = each_post.answer("要现在提出吗", buttons=OPTIONS)
+    each_post.round()
+    assert each_post.platform.texts() == []
+    writes(each_post, conversation_id, 1)
+    assert len(each_post.platform.texts()) == 1
+    assert offer(each_post, conversation_id) == "要现在提出吗"
+    writes(each_post, conversation_id, 2)
+    assert offer(each_post, conversation_id) is None, "they have written since"
+    each_post.answer("哪一期", buttons=OPTIONS)
+    each_post.round()
+    assert offer(each_post, conversation_id) == "哪一期"
+
+
 # ── whose account it is
 def test_what_was_meant_for_a_customer_does_not_go_to_an_account_that_is_no_longer_bound(post: Post) -> None:
     audited(post.database, Settings(secret_key=SECRET))  # type: ignore[arg-type]
@@ -361,7 +494,9 @@ def test_what_the_platform_took_and_could_not_bring_is_a_dead_letter_that_goes_o
     with each_post.database.transaction() as session:
         DeliveryService(session, each_post.clock).retry(first)
     assert each_post.round() == 1
-    assert [message_id for _, message_id, _ in each_post.platform.calls][-1] == f"{first}-0-1"
+    ids = [message_id for _, message_id, _ in each_post.platform.calls]
+    assert ids[0].startswith(f"{first}-")
+    assert ids[-1] == f"{ids[0]}-1"
     assert each_post.states() == ["sent", "sent"]
 
 
@@ -375,4 +510,5 @@ def test_only_the_part_that_did_not_get_through_and_those_behind_it_go_out_again
         service.refused_later("fake", "p-1", "msg_send_fail_0")
         service.retry(message_id)
     assert post.round() == 1
-    assert [called for _, called, _ in post.platform.calls] == [f"{message_id}-0", f"{message_id}-1", f"{message_id}-1-1"]
+    one, two, again = (called for _, called, _ in post.platform.calls)
+    assert (one[:-2], one[-2:], two[-2:], again) == (two[:-2], "-0", "-1", f"{two}-1")

@@ -23,6 +23,17 @@ from bot.core.masking import card_tail, mask, mask_name, mask_phone
         ("otp: 123456", "otp: ******"),
         ("Authorization: Bearer abcdefghijk", "Authorization: Bearer <token>"),
         ("eyJhbGciOi.eyJzdWIi.c2ln", "<token>"),
+        ("GET /gettoken?corpid=ww1&corpsecret=s3cr-et_0 200", "GET /gettoken?corpid=ww1&corpsecret=<secret> 200"),
+        ("/cgi-bin/token?appid=wx1&secret=0123abcd&x=1", "/cgi-bin/token?appid=wx1&secret=<secret>&x=1"),
+        ("/send?access_token=68_ab-CD_ef%3D%3D", "/send?access_token=<secret>"),
+        ("wss://a.example/ws?ticket=9e71-55%2Bab&access_key=abcdef123", "wss://a.example/ws?ticket=<secret>&access_key=<secret>"),
+        (
+            "https://oss.example/a?OSSAccessKeyId=LTAI4Gx&Signature=yW%2Fk",
+            "https://oss.example/a?OSSAccessKeyId=<secret>&Signature=<secret>",
+        ),
+        ('{"app_secret": "abcdef123", "accessToken":"t-g1044"}', '{"app_secret": "<secret>", "accessToken":"<secret>"}'),
+        ("{'tenant_access_token': 't-g10440'}", "{'tenant_access_token': '<secret>'}"),
+        (r'"{\"access_token\":\"68_abcd\"}"', r'"{\"access_token\":\"<secret>\"}"'),
     ],
 )
 def test_personal_data_is_hidden(text: str, masked: str) -> None:

@@ -21,6 +21,8 @@ _STALE_TOKEN = frozenset({99991661, 99991663, 99991664, 99991665, 99991668})
 _UNAUTHORISED = frozenset({99991401, 99991672, 99991673, 10003, 10014, 230006, 230027})
 _TOO_LONG = frozenset({234037})
 _BUSY = frozenset({99991400, 230020, 232034, 1500, 55002})
+_PASSING_STATUS = frozenset({408, 425, 429})
+"""With these and all from 500 on the code does not matter: it is one of the gateway or of an interface behind it."""
 
 
 class FeishuApi:
@@ -43,7 +45,7 @@ class FeishuApi:
             return SendResult("taken", platform_id=number if isinstance(number, str) else uuid)
         if code in _STALE_TOKEN or code in _UNAUTHORISED:
             return SendResult("reauthorise", error=f"feishu_{code}")
-        if code in _BUSY or code is None:
+        if code in _BUSY or code is None or _passing(int(headers["status"])):
             return SendResult("later", error=f"feishu_{code or headers['status']}", retry_after=_wait(headers))
         return SendResult("never", error=f"feishu_{code}")
 
@@ -67,7 +69,7 @@ class FeishuApi:
             return got.data
         if code in _TOO_LONG:
             raise MediumUnavailable("too_long", f"feishu_{code}")
-        passing = code is None or code in _STALE_TOKEN | _UNAUTHORISED | _BUSY
+        passing = code is None or code in _STALE_TOKEN | _UNAUTHORISED | _BUSY or _passing(got.status)
         raise MediumUnavailable("away" if passing else "gone", f"feishu_{code or got.status}")
 
     def connection(self) -> tuple[str, float]:
@@ -113,6 +115,10 @@ class FeishuApi:
         """The answer and its headers (with ``status``)."""
         answer = self._calls.call("POST", path, body, headers=headers)
         return answer.body, {"status": str(answer.status), **answer.headers}
+
+
+def _passing(status: int) -> bool:
+    return status in _PASSING_STATUS or status >= 500
 
 
 def _wait(headers: Mapping[str, str]) -> timedelta:

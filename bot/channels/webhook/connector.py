@@ -15,7 +15,7 @@ from pydantic import Field, HttpUrl, ValidationError, model_validator
 from bot.channels.connector import Callback, Connector, Description, Kit, Received
 from bot.channels.registry import Options, must_be_private
 from bot.channels.webhook.schemas import IncomingBatch, OutgoingBody
-from bot.conversations.outbox.port import Capabilities, OutgoingMessage, SendResult
+from bot.conversations.outbox.port import UNREACHABLE, Capabilities, OutgoingMessage, SendResult
 from bot.core.clock import Clock
 from bot.core.signing import MIN_SECRET_CHARS, Signed, check_signature, sign
 
@@ -96,7 +96,7 @@ class WebhookConnector:
             with self._client.stream("POST", str(self._options.url), content=body, headers=headers) as answer:
                 return self._result(answer, message.id)  # what the body says is not read: it may be endless
         except httpx.ConnectError:
-            return SendResult("later", error="unreachable")
+            return SendResult("later", error=UNREACHABLE)
         except httpx.HTTPError as error:
             return SendResult("later", error=type(error).__name__, answered=False)
 

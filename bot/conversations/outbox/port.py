@@ -9,6 +9,8 @@ from typing import Any, Literal, Protocol
 
 Opening = Literal["message", "click"]
 Outcome = Literal["taken", "later", "never", "quota", "reauthorise"]
+UNREACHABLE = "unreachable"
+"""``SendResult.error`` when no connection came about: the platform cannot have taken anything."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,11 @@ class SendResult:
     error: str | None = None
     retry_after: timedelta | None = None
     answered: bool = True
+
+    @property
+    def silent(self) -> bool:
+        """Not a word came from the platform; such a call may have taken as long as it is allowed to."""
+        return not self.answered or self.error == UNREACHABLE
 
 
 class Sender(Protocol):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date
 from typing import Any, Literal, cast
 
 from bot.conversations.models import Message
@@ -48,7 +49,7 @@ def render(message: Message, can: Capabilities, texts: Mapping[str, Text]) -> tu
     last = len(parts) - 1
     return tuple(
         OutgoingMessage(
-            id=f"{message.id}-{number}",
+            id=f"{message.id}-{mark(message)}-{number}",
             author=cast(Literal["bot", "agent", "system"], message.author),
             at=message.created_at,
             text=part or None,
@@ -57,6 +58,16 @@ def render(message: Message, can: Capabilities, texts: Mapping[str, Text]) -> tu
         )
         for number, part in enumerate(parts)
     )
+
+
+def mark(message: Message) -> str:
+    """Eight digits that tell this message from every other one with its number.
+
+    A database that was restored, or a second one on the same account, gives numbers out again, and a platform that looks at ids
+    would drop the new message as the old one come twice.
+    """
+    whose = f"{message.conversation_id} {message.created_at.astimezone(UTC).isoformat()}"
+    return f"{int.from_bytes(hashlib.sha256(whose.encode()).digest()[:8]) % 10**8:08d}"
 
 
 def split(text: str, limit: int, max_bytes: int | None = None) -> list[str]:

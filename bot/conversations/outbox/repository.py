@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from bot.conversations.inbox.models import InboxMessage
@@ -142,18 +142,28 @@ class OutboxRepository:
         return found
 
     def reopen(self, channel: str, address: str, now: datetime) -> None:
-        """What waits for the borrower to write is tried now."""
+        """What waits for the borrower to write is tried now.
+
+        All that is queued is touched, so that who is just deciding that one must wait comes before or after: PostgreSQL looks at
+        it again afterwards. A pause after a failure stays as it is.
+        """
+        waiting = case((Delivery.waits_for == "quota", literal(now, Delivery.next_try_at.type)), else_=Delivery.next_try_at)
         self.session.execute(
             update(Delivery)
-            .where(
-                Delivery.channel == channel,
-                Delivery.address == address,
-                Delivery.state == "queued",
-                Delivery.waits_for == "quota",
-            )
-            .values(next_try_at=now)
+            .where(Delivery.channel == channel, Delivery.address == address, Delivery.state == "queued")
+            .values(next_try_at=waiting)
             .execution_options(synchronize_session=False)
         )
+
+    def heard_after(self, channel: str, address: str, moment: datetime) -> bool:
+        """Whether something that opens a window has come from the borrower."""
+        query = select(InboxMessage.id).where(
+            InboxMessage.channel == channel,
+            InboxMessage.sender == address,
+            InboxMessage.opens.is_not(None),
+            InboxMessage.received_at > moment,
+        )
+        return self.session.scalar(query.limit(1)) is not None
 
     # ── what people look at
     def failed(self, limit: int) -> Sequence[tuple[Delivery, str]]:
@@ -169,19 +179,37 @@ class OutboxRepository:
         return [(delivery, message) for delivery, message in self.session.execute(query.order_by(Delivery.message_id))]
 
     def last_offer(self, conversation_id: str) -> Message | None:
-        """The message with the options that the borrower has on the screen since their last message."""
-        newest = select(func.max(Message.seq)).where(Message.conversation_id == conversation_id, Message.direction == "in")
-        since = newest.scalar_subquery()
+        """The message with the options that the borrower has on the screen since their last message.
+
+        What had to wait was written before that message and shown after it, so the moment of sending counts, and when we heard of
+        theirs: what waited for it may go out before it enters the log.
+        """
+        heard = (
+            select(func.coalesce(InboxMessage.received_at, Message.created_at))
+            .select_from(Message)
+            .join(Conversation, Conversation.id == Message.conversation_id)
+            .outerjoin(
+                InboxMessage,
+                and_(
+                    InboxMessage.channel == Conversation.channel,
+                    InboxMessage.sender == Conversation.sender,
+                    InboxMessage.external_id == Message.external_id,
+                ),
+            )
+            .where(Message.conversation_id == conversation_id, Message.direction == "in")
+        )
+        since = self.session.scalar(heard.order_by(Message.seq.desc()).limit(1))
+        on_screen = [] if since is None else [Delivery.sent_at >= since]
         query = (
             select(Message)
             .join(Delivery, Delivery.message_id == Message.id)
             .where(
                 Message.conversation_id == conversation_id,
-                Message.seq > func.coalesce(since, 0),
+                *on_screen,
                 Message.buttons.is_not(None),
                 Delivery.state.in_(("sent", "delivered", "read")),
             )
-            .order_by(Message.seq.desc())
+            .order_by(Delivery.sent_at.desc(), Message.seq.desc())
             .limit(1)
         )
         return self.session.scalar(query)

@@ -38,6 +38,8 @@ LOOK_AGAIN = timedelta(hours=6)
 BATCH = 50
 AT_ONCE = 20
 """Messages of one address before the others have their turn."""
+SILENT_CALLS = 3
+"""Calls in a row without a word from the platform, each of which takes seconds; then the round ends: what is due stays due."""
 
 log = structlog.get_logger(__name__)
 
@@ -53,33 +55,43 @@ class _Call:
     address: str
     part: OutgoingMessage
     last: bool
+    at: datetime
 
 
 class OutboxSender:
+    """``senders``: one platform, by its name. With several a silent one would hold up the others. Not for several threads."""
+
     def __init__(self, database: Database, clock: Clock, texts: Mapping[str, Text], senders: Mapping[str, Sender]) -> None:
         self._database = database
         self._clock = clock
         self._texts = texts
         self._senders = senders
         self._random = random.Random()  # noqa: S311 spreads retries, guards nothing
+        self._silent = 0
         self.guard = Guard()
 
     def round(self) -> dict[str, int]:
-        """Sends what is due until nothing is; how many calls were taken. What broke is logged and counted under ``errors``."""
+        """Sends what is due until nothing is, or the platform falls silent; how many calls were taken.
+
+        What broke is logged and counted under ``errors``.
+        """
         self.guard.reset()
-        taken = 0
+        taken, self._silent = 0, 0
         while due := self._due():
             moved = 0
             for message_id in due:
                 with self.guard.item("delivery", message_id):
                     calls, changes = self._address(message_id)
                     taken, moved = taken + calls, moved + changes
+                if self._silent >= SILENT_CALLS:
+                    log.warning("platform_silent", channels=sorted(self._senders))
+                    return {"sent": taken, "errors": self.guard.errors}
             if not moved:  # others have them, or they break
                 break
         return {"sent": taken, "errors": self.guard.errors}
 
     def _due(self) -> list[int]:
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             return list(OutboxRepository(session).due(self._senders.keys(), self._clock.now(), BATCH))
 
     def _address(self, message_id: int) -> tuple[int, int]:
@@ -89,6 +101,7 @@ class OutboxSender:
         taken = 0
         while call is not None:
             result = self._send(call)
+            self._silent = self._silent + 1 if result.silent else 0
             taken += result.outcome == "taken"
             with self._database.transaction() as session:
                 following = None
@@ -149,7 +162,7 @@ class OutboxSender:
         again = repository.refused_before(delivery.message_id, number) if delivery.sent_at is not None else 0
         if again:  # the platform knows the id of what did not get through
             part = replace(part, id=f"{part.id}-{again}")
-        return _Call(delivery.message_id, holder, row.id, delivery.channel, delivery.address, part, last)
+        return _Call(delivery.message_id, holder, row.id, delivery.channel, delivery.address, part, last, now)
 
     def _verdict(self, repository: OutboxRepository, delivery: Delivery, now: datetime) -> Verdict:
         rules = self._senders[delivery.channel].capabilities.quotas
@@ -188,7 +201,10 @@ class OutboxSender:
             self._give_up(repository, delivery, result.error or "refused")
             return True
         if result.outcome == "quota":
-            delivery.waits_for, delivery.next_try_at = "quota", now + (result.retry_after or LOOK_AGAIN)
+            # What the borrower wrote during the call opens a window that its answer does not know of.
+            heard = repository.heard_after(call.channel, call.address, call.at)
+            delivery.waits_for = "quota"
+            delivery.next_try_at = now + (FIRST_PAUSE if heard else result.retry_after or LOOK_AGAIN)
             return False
         delivery.attempts += 1
         if delivery.attempts >= MAX_ATTEMPTS:
