@@ -6,7 +6,7 @@ mixed dispute too: the system's days were reported among the others, and a perso
 
 from __future__ import annotations
 
-from bot.cases.book import CaseBook, Intake, Subject, told
+from bot.cases.book import CaseBook, Intake, Subject
 from bot.cases.errors import NoInstalment, NotSupervisor, WrongKind
 from bot.cases.evidence import EvidencePolicy, examine
 from bot.cases.evidence.loader import facts_of
@@ -33,14 +33,16 @@ class CreditCorrections:
         if not self._reported(customer_id, ref) or not self._system_had_part(customer_id, ref):
             return None
         thread = self.book.thread(dispute)
+        opening = thread[0]
         intake = Intake(
             "credit_correction",
             customer_id,
             dispute.conversation_id,
             dispute.channel,
-            told(thread)[0],
+            opening.text or "",
             None,
             f"credit_correction:{self.book.books_key(dispute)}:{len(thread)}",
+            by=Actor(opening.actor_kind, opening.actor_id),  # the worker opens disputes too (stuck.py)
         )
         subject = Subject(f"credit_correction:{ref.contract_no}:{ref.instalment}", ref.contract_no, ref.instalment, None)
         data = {"subject": subject.name, "dispute": dispute.case_no}
