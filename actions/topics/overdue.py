@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from actions.appeal import decision_words, tell_ways_on, ways_line
 from actions.lexicon import dialogue_words
 from actions.story import tell_further
 from actions.turn import Turn
 from actions.wording import attempt_line, day, lines, word, yuan
 from bot.cases.evidence import Evidence
-from bot.cases.policy import WayOn
-from bot.cases.service import DisputeOutcome, RemedyView
+from bot.cases.service import CaseView, DecisionView, DisputeOutcome, RemedyView
 from bot.loans.port import Bill, CreditInquiry, Instalment
 
 HANGING = frozenset({"report_repayment_failed", "report_repayment_not_posted"})
@@ -90,9 +88,12 @@ def tell_outcome(turn: Turn, bill: Bill, outcome: DisputeOutcome) -> None:
         "decide_by": day(case.decide_by),
     }
     given = remedy is not None and remedy.receipt_no is not None
+    decision = turn.cases.decision(turn.customer_id, case.case_no) if outcome.repeated else None
     correction = {"correction_days": str(policy.credit_correction_days)}
-    if outcome.kind == "borrower":
-        turn.answer("borrower", **facts, ways=_ways(turn, policy.ways_on))
+    if decision is not None:
+        tell_decision(turn, case, decision, **facts)
+    elif outcome.kind == "borrower":
+        turn.answer("borrower", **facts, ways=ways_line(turn, policy.ways_on))
     elif outcome.kind == "mixed":
         turn.answer(
             "mixed_granted" if given else "mixed",
@@ -107,9 +108,22 @@ def tell_outcome(turn: Turn, bill: Bill, outcome: DisputeOutcome) -> None:
         turn.answer("system_granted", **facts, **correction, given=_given(turn, remedy), receipt_no="、".join(remedy.receipts))
     else:
         turn.answer("system_proposed", **facts, **correction)
+    if outcome.telling in ("new_facts", "reopened"):
+        turn.say(f"dispute_{outcome.telling}", case_no=case.case_no, decide_by=day(case.decide_by))
     hanging = any(item.resolved_at is None for item in evidence.facts.payments)
     if hanging and not HANGING.intersection(turn.heard.issues):
         turn.say("dispute_do_not_pay_again")
+
+
+def tell_decision(turn: Turn, case: CaseView, decision: DecisionView, **facts: str) -> None:
+    """Told again after the decision: what it was, and how to go on from it. Nothing is promised any more."""
+    values = {**facts, "case_no": case.case_no, "decided_on": day(decision.decided_on)}
+    if decision.receipts:
+        turn.answer("given_before", **values, given_amount=yuan(decision.given), receipt_no="、".join(decision.receipts))
+    else:
+        turn.answer("decided_before", **values, **decision_words(decision))
+    if case.disputed_amount is None or decision.given < case.disputed_amount:
+        tell_ways_on(turn, case)
 
 
 def _records(turn: Turn, evidence: Evidence) -> list[str]:
@@ -124,10 +138,6 @@ def _given(turn: Turn, remedy: RemedyView) -> str:
     """What was done with the amount: waived, refunded, or both."""
     parts = (("waived", remedy.waived), ("refunded", remedy.refunded))
     return "，".join(word(turn, f"penalty_{name}", amount=yuan(amount)) for name, amount in parts if amount)
-
-
-def _ways(turn: Turn, ways: Iterable[WayOn]) -> str:
-    return "、".join(word(turn, f"way_{way.way}", days=str(way.days), number=way.number or "") for way in ways)
 
 
 def credit_inquiry(turn: Turn) -> None:

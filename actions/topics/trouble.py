@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from actions import cards
+from actions.appeal import decision_words, tell_ways_on
 from actions.turn import Turn
 from actions.wording import attempt_line, day, lines, moment, payment_line, word, yuan
 from bot.cases.stuck import StuckPayments
@@ -174,6 +175,8 @@ def double_debit(turn: Turn, double: DoubleDebit) -> None:
         key=turn.key("wrong_charge"),
         issues=turn.heard.issues,
     )
+    case = outcome.case
+    decision = turn.cases.decision(turn.customer_id, case.case_no)
     charges = [turn.loans.payment(turn.customer_id, number) for number in double.payment_nos]
     facts = {
         "amount": yuan(double.surplus),
@@ -182,8 +185,13 @@ def double_debit(turn: Turn, double: DoubleDebit) -> None:
     }
     if outcome.remedy and outcome.remedy.receipt_no:
         turn.answer("double_debit_refunded", **facts, receipt_no=outcome.remedy.receipt_no)
+    elif decision is not None:
+        turn.answer("decided_before", **facts, decided_on=day(decision.decided_on), **decision_words(decision))
+        tell_ways_on(turn, case)
     else:
-        turn.answer("double_debit", **facts, decide_by=day(outcome.case.decide_by))
+        turn.answer("double_debit", **facts, decide_by=day(case.decide_by))
+        if outcome.telling in ("new_facts", "reopened"):
+            turn.say(f"dispute_{outcome.telling}", case_no=case.case_no, decide_by=day(case.decide_by))
     turn.card(cards.payment_status(charges))
     turn.card(outcome.case.card())
     if outcome.remedy:
