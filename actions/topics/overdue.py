@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from actions.appeal import decision_words, tell_ways_on, ways_line
+from actions.disputed import Choice, Disputed, choose_disputed
+from actions.guard import own_contract
 from actions.lexicon import dialogue_words
 from actions.story import tell_further
 from actions.turn import Turn
@@ -50,35 +52,50 @@ def overdue_consequence(turn: Turn) -> None:
 
 def dispute(turn: Turn) -> None:
     """Product §3: open with what was found, hold the harm, open the case, grant what may be granted."""
-    bill = oldest_overdue(turn)
-    if bill is None:
-        turn.answer("not_overdue")
+    choice = choose_disputed(turn)
+    disputed = choice.chosen
+    if disputed is None:
+        nothing_to_dispute(turn, choice)
         return
     outcome = turn.cases.open_dispute(
         **turn.origin,
         story=turn.story,
-        contract_no=bill.contract_no,
-        instalment=bill.instalment,
+        contract_no=disputed.contract_no,
+        instalment=disputed.instalment,
         key=turn.key("dispute"),
         issues=turn.heard.issues,
     )
-    tell_outcome(turn, bill, outcome)
+    tell_outcome(turn, disputed, outcome)
+    if choice.others:
+        turn.say("dispute_others", other_lines=lines(_disputed_line(turn, item) for item in choice.others))
     turn.card(outcome.evidence.card(turn.texts))
     turn.card(outcome.case.card())
     if outcome.remedy:
         turn.card(outcome.remedy.card())
-    tell_further(turn, outcome.case.case_no, bill)
+    tell_further(turn, outcome.case.case_no, disputed)
 
 
-def tell_outcome(turn: Turn, bill: Bill, outcome: DisputeOutcome) -> None:
+def nothing_to_dispute(turn: Turn, choice: Choice) -> None:
+    """Of the contracts that were named, or of all. One that is not theirs is answered as one that does not exist."""
+    if not choice.empty:
+        turn.answer("not_overdue")
+    elif all(own_contract(turn, number) for number in choice.empty):
+        turn.answer("not_overdue_there", contract_no="、".join(choice.empty))
+
+
+def _disputed_line(turn: Turn, item: Disputed) -> str:
+    return word(turn, "line_disputed", contract_no=item.contract_no, instalment=str(item.instalment), due_on=day(item.due_on))
+
+
+def tell_outcome(turn: Turn, disputed: Disputed, outcome: DisputeOutcome) -> None:
     """What was found, day by day; what is held; number and dates; what is given back, or the ways to appeal."""
     evidence, case, remedy = outcome.evidence, outcome.case, outcome.remedy
     system_days = sum(1 for item in evidence.days if item.cause == "system")
     policy = turn.cases.book.policies.on(case.received_on)
     facts = {
-        "contract_no": bill.contract_no,
-        "instalment": str(bill.instalment),
-        "due_on": day(bill.due_on),
+        "contract_no": disputed.contract_no,
+        "instalment": str(disputed.instalment),
+        "due_on": day(disputed.due_on),
         "overdue_days": str(len(evidence.days)),
         "record_lines": lines(_records(turn, evidence)),
         "day_lines": lines(evidence.explanation(turn.texts)),

@@ -208,7 +208,8 @@ class Disputes:
         """
         status = self.book.status(case)
         decided = status in CLOCK_STOPS
-        related = relation(intake.story, told(self.book.thread(case)), self.book.policy(case).repeats)
+        known = [*told(self.book.thread(case)), f"{case.contract_no} {case.instalment}"]  # its own number is no new fact
+        related = relation(intake.story, known, self.book.policy(case).repeats)
         if not intake.own_words or related == "nothing" or (decided and whole):
             self.book.join(case, intake, fingerprint, "merged")
             return "again"

@@ -96,10 +96,10 @@ def test_after_the_review_period_the_decision_still_stands_and_new_facts_are_hea
     server.answer("dispute_overdue_fee", STORY)
     decide(seeded, clock, server.cards()["case"]["case_no"])
     clock.advance(days=31)
-    text = server.answer("dispute_overdue_fee")  # the button
+    text = server.answer("dispute_overdue_fee", f"{STORY}，第3期", period=3)  # the 4th is overdue by now
     assert "申诉期已经过了" in text
     assert "申请调解、拨打12378、拨打12363" in text
-    text = server.answer("dispute_overdue_fee", "我找到银行流水了，8月12日余额3000元，罚息退给我")
+    text = server.answer("dispute_overdue_fee", "我找到银行流水了，8月12日余额3000元，第3期的罚息退给我", period=3)
     assert "已经重新打开" in text
     assert "最晚10月7日" in text
     assert server.cards()["case"]["status"] == "reopened"
@@ -118,7 +118,7 @@ def test_what_was_given_back_is_told_again_with_its_receipt_and_no_date(serve: S
     server.answer("dispute_overdue_fee", STORY)
     receipt_no = server.cards()["remedy"]["receipt_no"]
     clock.advance(days=20)
-    text = server.answer("dispute_overdue_fee", STORY)
+    text = server.answer("dispute_overdue_fee", f"{STORY}，第10期", period=10)  # the 11th is overdue by now
     assert f"¥1.92已经还给您，凭证号{receipt_no}" in text
     assert "9月6日" not in text
     assert "请不要再还一次" in text
