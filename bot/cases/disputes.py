@@ -157,7 +157,7 @@ class Disputes:
         subject = Subject(name, double.contract_no, double.instalment, double.surplus)
         data = {"payments": list(double.payment_nos), "surplus": double.surplus}
         opened = self._open(intake, subject, data, whole=double.refund_no is not None)
-        remedy = self.remedies.latest(opened.case)
+        remedy = self.remedies.settle_gone_back(opened.case) or self.remedies.latest(opened.case)
         if remedy is None and double.refund_no is None:
             remedy = self.remedies.give(opened.case, self._surplus_claim(customer_id, double))
         return WrongChargeOutcome(self.book.view(opened.case), double, remedy, opened.telling)

@@ -178,6 +178,11 @@ class CaseRepository:
         query = select(CaseRow).where(CaseRow.id.in_(asked), CaseRow.status.not_in(CLOCK_STOPS))
         return self.session.scalars(query.order_by(CaseRow.id)).all()
 
+    def open_double_debits(self) -> Sequence[int]:
+        """Numbers of the undecided cases about a double debit, oldest first."""
+        query = select(CaseRow.id).where(CaseRow.open_subject.startswith("double_debit:"), CaseRow.status.not_in(CLOCK_STOPS))
+        return self.session.scalars(query.order_by(CaseRow.id)).all()
+
     def not_over_ids(self, since: datetime | None = None) -> Sequence[int]:
         """Numbers of the cases of ``not_over``; with ``since`` only those to whose thread something was added from then on."""
         touched = [] if since is None else [CaseRow.id.in_(select(CaseEventRow.case_id).where(CaseEventRow.at >= since))]

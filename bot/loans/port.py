@@ -562,6 +562,11 @@ class Receipt:
     refund_no: str | None
 
 
+def surplus_key(payment_no: str) -> str:
+    """Under this key the surplus of a double debit goes back by itself; ``receipt_of`` finds its receipt."""
+    return f"double-debit:{payment_no}"
+
+
 @dataclass(frozen=True)
 class Refund:
     """Money that goes back to the borrower's card."""
