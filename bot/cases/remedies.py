@@ -118,11 +118,12 @@ class RemedyService:
         return self.view(row, case)
 
     def _within_limits(self, case: CaseRow, amount: Fen) -> bool:
+        """The bot's own limit of the day counts whatever the customer was given, by whomever."""
         limits = self.book.policy(case).remedies
         if case.customer_id is None or amount > limits.grant_at_once_limit:
             return False
-        granted = self._repository.granted_between(case.customer_id, *self._today())
-        return granted + amount <= limits.grant_at_once_daily_limit
+        given = self._repository.given_between(case.customer_id, *self._today())
+        return given + amount <= limits.grant_at_once_daily_limit
 
     def _check_daily_limit(self, case: CaseRow, amount: Fen, *, as_admin: bool) -> None:
         """Raises ``DailyRemedyLimit``: also people give one customer only so much on one day."""
