@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from actions.lexicon import dialogue_words
 from actions.turn import Turn
-from actions.wording import day
-from bot.cases.service import CaseView
+from actions.wording import day, word
+from bot.cases.policy import WayOn
+from bot.cases.service import CaseView, DecisionView
 
 INTENT = "appeal_case"
 
@@ -17,13 +20,36 @@ def offer_appeal(turn: Turn) -> bool:
     if (turn.slots.get("pending_offer") or {}).get("intent") == INTENT and turn.heard.intent in ("affirm", "deny"):
         return False  # the answer to our question: "好，我要申诉"
     case = decided_case_of(turn)
-    if case is None:
-        return False
+    return case is not None and offer_appeal_of(turn, case)
+
+
+def offer_appeal_of(turn: Turn, case: CaseView, question: str = "confirm_appeal") -> bool:
+    """Asks whether to appeal against the decision of ``case``; false when none stands or its period is over."""
     until = turn.cases.appeal_until(turn.customer_id, case.case_no)
-    turn.say("confirm_appeal", case_no=case.case_no, until=day(until or turn.today))
-    offer = {"intent": INTENT, "case_no": case.case_no, "text": turn.heard.text, "turn": turn.number}
+    if until is None:
+        return False
+    turn.say(question, case_no=case.case_no, until=day(until))
+    offer = {"intent": INTENT, "case_no": case.case_no, "text": turn.story, "turn": turn.number}
     turn.remember("pending_offer", offer)
     return True
+
+
+def tell_ways_on(turn: Turn, case: CaseView) -> None:
+    """After a decision: the appeal with one word, while there is time for it; else what is left."""
+    if offer_appeal_of(turn, case, "offer_appeal"):
+        return
+    policy = turn.cases.book.policies.on(case.received_on)
+    turn.say("appeal_over", case_no=case.case_no, ways=ways_line(turn, [way for way in policy.ways_on if way.days is None]))
+
+
+def ways_line(turn: Turn, ways: Iterable[WayOn]) -> str:
+    """One phrase for each of ``ways``."""
+    return "、".join(word(turn, f"way_{way.way}", days=str(way.days), number=way.number or "") for way in ways)
+
+
+def decision_words(decision: DecisionView) -> dict[str, str]:
+    """The words of a person's decision, as an answer fills them in."""
+    return {"found": decision.facts, "reasons": decision.reasons, "result": decision.remedy}
 
 
 def decided_case_of(turn: Turn) -> CaseView | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from actions.disputed import Disputed
 from actions.meaning import SMALLTALK
 from actions.topics.safety import check_contact
 from actions.topics.trouble import pay_once
 from actions.turn import Turn
 from actions.wording import day, lines
-from bot.loans.port import Bill
 
 DISPUTE = "dispute_overdue_fee"
 SYSTEM_TROUBLES = frozenset(
@@ -37,34 +37,33 @@ def hear_story(turn: Turn) -> None:
         turn.heard = replace(turn.heard, intent=DISPUTE)
 
 
-def tell_further(turn: Turn, case_no: str, bill: Bill | None = None) -> None:
+def tell_further(turn: Turn, case_no: str, disputed: Disputed | None = None) -> None:
     """What else the story held, after the leading issue was answered: the facts where we have some, and that all is on file."""
     if not is_story(turn):
         return
     for answer in dict.fromkeys(FURTHER[issue] for issue in turn.heard.issues if issue in FURTHER):
-        answer(turn, bill)
+        answer(turn, disputed)
     titles = [
         turn.texts.answers[issue].title for issue in turn.heard.issues if issue in turn.texts.answers and issue not in NO_MATTER
     ]
     turn.say("story_on_file", case_no=case_no, issue_lines=lines(titles))
 
 
-def _hanging(turn: Turn, bill: Bill | None) -> None:
+def _hanging(turn: Turn, disputed: Disputed | None) -> None:
     pay_once(turn)
 
 
-def _reminder(turn: Turn, bill: Bill | None) -> None:
+def _reminder(turn: Turn, disputed: Disputed | None) -> None:
     """Whether we reminded of this instalment: it is evidence, and never decides alone (product §3)."""
-    if bill is None:
+    if disputed is None:
         return
-    sent = [
-        item for item in turn.loans.notices(turn.customer_id, bill.contract_no, bill.instalment) if item.kind == "due_reminder"
-    ]
+    notices = turn.loans.notices(turn.customer_id, disputed.contract_no, disputed.instalment)
+    sent = [item for item in notices if item.kind == "due_reminder"]
     arrived = next((item for item in sent if item.delivered_at), None)
     if arrived and arrived.delivered_at:
         turn.say("story_reminder_arrived", at=day(arrived.delivered_at.date()))
     else:
-        turn.say("story_reminder_lost" if sent else "story_reminder_missing", due_on=day(bill.due_on))
+        turn.say("story_reminder_lost" if sent else "story_reminder_missing", due_on=day(disputed.due_on))
 
 
 def tell_contact(turn: Turn) -> None:
@@ -73,12 +72,12 @@ def tell_contact(turn: Turn) -> None:
         _contact(turn, None)
 
 
-def _contact(turn: Turn, bill: Bill | None) -> None:
+def _contact(turn: Turn, disputed: Disputed | None) -> None:
     if not check_contact(turn, asked=False):
         turn.say("story_contact")
 
 
-FURTHER: dict[str, Callable[[Turn, Bill | None], None]] = {
+FURTHER: dict[str, Callable[[Turn, Disputed | None], None]] = {
     "report_repayment_failed": _hanging,
     "report_repayment_not_posted": _hanging,
     "manage_notifications": _reminder,

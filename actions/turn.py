@@ -134,7 +134,7 @@ class Turn:
 
     @property
     def cases(self) -> CaseService:
-        return CaseService(self.session, self.clock, self.loans)
+        return CaseService(self.session, self.clock, self.loans, own_words=not self.heard.is_payload)
 
     def key(self, action: str) -> str:
         """The idempotency key of a money command: a repeated turn repeats the key, not the effect."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from actions.appeal import decision_words, tell_ways_on, ways_line
+from actions.disputed import Choice, Disputed, choose_disputed
+from actions.guard import own_contract
 from actions.lexicon import dialogue_words
 from actions.story import tell_further
 from actions.turn import Turn
 from actions.wording import attempt_line, day, lines, word, yuan
 from bot.cases.evidence import Evidence
-from bot.cases.policy import WayOn
-from bot.cases.service import DisputeOutcome, RemedyView
+from bot.cases.service import CaseView, DecisionView, DisputeOutcome, RemedyView
 from bot.loans.port import Bill, CreditInquiry, Instalment
 
 HANGING = frozenset({"report_repayment_failed", "report_repayment_not_posted"})
@@ -52,35 +52,50 @@ def overdue_consequence(turn: Turn) -> None:
 
 def dispute(turn: Turn) -> None:
     """Product §3: open with what was found, hold the harm, open the case, grant what may be granted."""
-    bill = oldest_overdue(turn)
-    if bill is None:
-        turn.answer("not_overdue")
+    choice = choose_disputed(turn)
+    disputed = choice.chosen
+    if disputed is None:
+        nothing_to_dispute(turn, choice)
         return
     outcome = turn.cases.open_dispute(
         **turn.origin,
         story=turn.story,
-        contract_no=bill.contract_no,
-        instalment=bill.instalment,
+        contract_no=disputed.contract_no,
+        instalment=disputed.instalment,
         key=turn.key("dispute"),
         issues=turn.heard.issues,
     )
-    tell_outcome(turn, bill, outcome)
+    tell_outcome(turn, disputed, outcome)
+    if choice.others:
+        turn.say("dispute_others", other_lines=lines(_disputed_line(turn, item) for item in choice.others))
     turn.card(outcome.evidence.card(turn.texts))
     turn.card(outcome.case.card())
     if outcome.remedy:
         turn.card(outcome.remedy.card())
-    tell_further(turn, outcome.case.case_no, bill)
+    tell_further(turn, outcome.case.case_no, disputed)
 
 
-def tell_outcome(turn: Turn, bill: Bill, outcome: DisputeOutcome) -> None:
+def nothing_to_dispute(turn: Turn, choice: Choice) -> None:
+    """Of the contracts that were named, or of all. One that is not theirs is answered as one that does not exist."""
+    if not choice.empty:
+        turn.answer("not_overdue")
+    elif all(own_contract(turn, number) for number in choice.empty):
+        turn.answer("not_overdue_there", contract_no="、".join(choice.empty))
+
+
+def _disputed_line(turn: Turn, item: Disputed) -> str:
+    return word(turn, "line_disputed", contract_no=item.contract_no, instalment=str(item.instalment), due_on=day(item.due_on))
+
+
+def tell_outcome(turn: Turn, disputed: Disputed, outcome: DisputeOutcome) -> None:
     """What was found, day by day; what is held; number and dates; what is given back, or the ways to appeal."""
     evidence, case, remedy = outcome.evidence, outcome.case, outcome.remedy
     system_days = sum(1 for item in evidence.days if item.cause == "system")
     policy = turn.cases.book.policies.on(case.received_on)
     facts = {
-        "contract_no": bill.contract_no,
-        "instalment": str(bill.instalment),
-        "due_on": day(bill.due_on),
+        "contract_no": disputed.contract_no,
+        "instalment": str(disputed.instalment),
+        "due_on": day(disputed.due_on),
         "overdue_days": str(len(evidence.days)),
         "record_lines": lines(_records(turn, evidence)),
         "day_lines": lines(evidence.explanation(turn.texts)),
@@ -90,9 +105,12 @@ def tell_outcome(turn: Turn, bill: Bill, outcome: DisputeOutcome) -> None:
         "decide_by": day(case.decide_by),
     }
     given = remedy is not None and remedy.receipt_no is not None
+    decision = turn.cases.decision(turn.customer_id, case.case_no) if outcome.repeated else None
     correction = {"correction_days": str(policy.credit_correction_days)}
-    if outcome.kind == "borrower":
-        turn.answer("borrower", **facts, ways=_ways(turn, policy.ways_on))
+    if decision is not None:
+        tell_decision(turn, case, decision, **facts)
+    elif outcome.kind == "borrower":
+        turn.answer("borrower", **facts, ways=ways_line(turn, policy.ways_on))
     elif outcome.kind == "mixed":
         turn.answer(
             "mixed_granted" if given else "mixed",
@@ -107,9 +125,22 @@ def tell_outcome(turn: Turn, bill: Bill, outcome: DisputeOutcome) -> None:
         turn.answer("system_granted", **facts, **correction, given=_given(turn, remedy), receipt_no="、".join(remedy.receipts))
     else:
         turn.answer("system_proposed", **facts, **correction)
+    if outcome.telling in ("new_facts", "reopened"):
+        turn.say(f"dispute_{outcome.telling}", case_no=case.case_no, decide_by=day(case.decide_by))
     hanging = any(item.resolved_at is None for item in evidence.facts.payments)
     if hanging and not HANGING.intersection(turn.heard.issues):
         turn.say("dispute_do_not_pay_again")
+
+
+def tell_decision(turn: Turn, case: CaseView, decision: DecisionView, **facts: str) -> None:
+    """Told again after the decision: what it was, and how to go on from it. Nothing is promised any more."""
+    values = {**facts, "case_no": case.case_no, "decided_on": day(decision.decided_on)}
+    if decision.receipts:
+        turn.answer("given_before", **values, given_amount=yuan(decision.given), receipt_no="、".join(decision.receipts))
+    else:
+        turn.answer("decided_before", **values, **decision_words(decision))
+    if case.disputed_amount is None or decision.given < case.disputed_amount:
+        tell_ways_on(turn, case)
 
 
 def _records(turn: Turn, evidence: Evidence) -> list[str]:
@@ -124,10 +155,6 @@ def _given(turn: Turn, remedy: RemedyView) -> str:
     """What was done with the amount: waived, refunded, or both."""
     parts = (("waived", remedy.waived), ("refunded", remedy.refunded))
     return "，".join(word(turn, f"penalty_{name}", amount=yuan(amount)) for name, amount in parts if amount)
-
-
-def _ways(turn: Turn, ways: Iterable[WayOn]) -> str:
-    return "、".join(word(turn, f"way_{way.way}", days=str(way.days), number=way.number or "") for way in ways)
 
 
 def credit_inquiry(turn: Turn) -> None:

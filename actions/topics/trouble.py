@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from actions import cards
+from actions.appeal import decision_words, tell_ways_on
 from actions.turn import Turn
 from actions.wording import attempt_line, day, lines, moment, payment_line, word, yuan
+from bot.cases.errors import NoDoubleDebit
 from bot.cases.stuck import StuckPayments
 from bot.loans.port import DebitAttempt, DoubleDebit, Payment
 
@@ -154,10 +156,17 @@ def late_line(turn: Turn, payment: Payment) -> str:
 
 
 def wrong_charge(turn: Turn) -> None:
-    """A double debit that the records show opens a case at once; otherwise the recent charges are laid open."""
-    doubles = [item for item in turn.loans.double_debits(turn.customer_id) if item.refund_no is None]
-    if doubles:
-        double_debit(turn, doubles[0])
+    """A double debit that the records show opens a case, or is back already; otherwise recent charges are laid open."""
+    since = turn.clock.now() - RECENT
+    doubles = [
+        item for item in turn.loans.double_debits(turn.customer_id) if item.refund_no is None or item.taken_at[-1] >= since
+    ]
+    double = next((item for item in doubles if item.refund_no is None), next(iter(doubles), None))
+    if double is not None:
+        try:
+            double_debit(turn, double)
+        except NoDoubleDebit:
+            surplus_went_back(turn, double)
         return
     charges = recent_payments(turn, "settled")
     if charges:
@@ -167,13 +176,32 @@ def wrong_charge(turn: Turn) -> None:
         turn.answer("no_charges")
 
 
+def surplus_went_back(turn: Turn, double: DoubleDebit) -> None:
+    """It was refunded and no case about it is open."""
+    refund = next(item for item in turn.loans.refunds(turn.customer_id) if item.refund_no == double.refund_no)
+    charges = [turn.loans.payment(turn.customer_id, number) for number in double.payment_nos]
+    turn.answer(
+        "double_debit_back",
+        amount=yuan(double.surplus),
+        charge_lines=lines(charge_line(turn, item) for item in charges),
+        back_on=day(refund.created_at.date()),
+        state=word(turn, f"refund_{refund.status}"),
+    )
+    turn.card(cards.payment_status(charges))
+
+
 def double_debit(turn: Turn, double: DoubleDebit) -> None:
+    """Raises ``NoDoubleDebit`` when the surplus is back and no case about it is open."""
     outcome = turn.cases.open_wrong_charge(
         **turn.origin,
         story=turn.story,
         key=turn.key("wrong_charge"),
+        contract_no=double.contract_no,
+        instalment=double.instalment,
         issues=turn.heard.issues,
     )
+    case = outcome.case
+    decision = turn.cases.decision(turn.customer_id, case.case_no)
     charges = [turn.loans.payment(turn.customer_id, number) for number in double.payment_nos]
     facts = {
         "amount": yuan(double.surplus),
@@ -182,8 +210,13 @@ def double_debit(turn: Turn, double: DoubleDebit) -> None:
     }
     if outcome.remedy and outcome.remedy.receipt_no:
         turn.answer("double_debit_refunded", **facts, receipt_no=outcome.remedy.receipt_no)
+    elif decision is not None:
+        turn.answer("decided_before", **facts, decided_on=day(decision.decided_on), **decision_words(decision))
+        tell_ways_on(turn, case)
     else:
-        turn.answer("double_debit", **facts, decide_by=day(outcome.case.decide_by))
+        turn.answer("double_debit", **facts, decide_by=day(case.decide_by))
+        if outcome.telling in ("new_facts", "reopened"):
+            turn.say(f"dispute_{outcome.telling}", case_no=case.case_no, decide_by=day(case.decide_by))
     turn.card(cards.payment_status(charges))
     turn.card(outcome.case.card())
     if outcome.remedy:

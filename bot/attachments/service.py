@@ -151,7 +151,8 @@ class AttachmentService:
         row = self._row(file, "agent", agent.identifier, audience)
         row.case_id, row.customer_id = case.id, case.customer_id
         self._repository.add(row)
-        self._book.record(case, "note", agent, audience=audience, data={"attachment": self._reference(file)})
+        data = {"attachment": self._reference(file), "notice": "file_added"}  # it has no words of its own to tell
+        self._book.record(case, "note", agent, audience=audience, data=data)
         return self._view(row)
 
     def _row(self, file: StoredFile, kind: str, who: str, audience: Audience) -> AttachmentRow:

@@ -105,14 +105,15 @@ class CaseAlerts:
     def open(self, owner: str | None = None) -> list[AlertView]:
         """Not acknowledged, of clocks that still run, the most urgent first; of each clock only the latest date reached.
 
+        Who acknowledges that one has seen all that the earlier ones said.
         ``owner``: only alerts of cases that they have, or had when it was raised (an overdue case has moved on).
         """
         rows = self._repository.open_alerts()
         cases = {row.id: row for row in self._repository.by_ids({row.case_id for row in rows})}
         views = dict(zip(cases, self.book.views(list(cases.values())), strict=True))
-        current = [row for row in rows if self._runs(row, views[row.case_id])]
-        latest = {(row.case_id, row.kind == STUCK): row.id for row in current}
-        shown = [row for row in current if latest[row.case_id, row.kind == STUCK] == row.id]
+        raised = [row for row in self._repository.alerts_of(cases) if self._runs(row, views[row.case_id])]
+        latest = {(row.case_id, row.kind == STUCK): row.id for row in raised}
+        shown = [row for row in rows if latest.get((row.case_id, row.kind == STUCK)) == row.id]
         found = [_view(row, views[row.case_id]) for row in shown]
         return [item for item in found if owner is None or owner in (item.owner, item.case.owner)]
 

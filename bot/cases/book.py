@@ -22,6 +22,7 @@ from bot.cases.policy import CasePolicies, CasePolicy, default_policies
 from bot.cases.repository import CaseRepository
 from bot.cases.thread import (
     BOT,
+    CLOCK_STOPS,
     Actor,
     Audience,
     CaseKind,
@@ -54,6 +55,8 @@ class Intake:
     """What the story is about besides its main point, as intents: an agent sees them beside the story."""
     by: Actor | None = None
     """Who opens the case for the borrower; ``None``: they do it themselves."""
+    own_words: bool = True
+    """False for a pressed button or the worker: the borrower has told nothing new."""
 
     @property
     def actor(self) -> Actor:
@@ -258,6 +261,13 @@ class CaseBook:
         """What was told again, or more of it, joins the thread of ``case``."""
         data = {"fingerprint": fingerprint, "issues": list(intake.issues), "restarts_clock": restarts_clock}
         self.record(case, event, intake.actor, text=stored_story(intake.story), data=data, key=intake.key)
+
+    def join_new_facts(self, case: CaseRow, intake: Intake, fingerprint: str) -> None:
+        """Starts the clock of ``case`` again, and reopens it when it was decided (product §4)."""
+        decided = self.status(case) in CLOCK_STOPS
+        self.join(case, intake, fingerprint, "fact_added", restarts_clock=True)
+        if decided:
+            self.record(case, "reopened", intake.actor)
 
     def _append(
         self,

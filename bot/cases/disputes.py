@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from bot.audit.service import Subject as Seen
-from bot.cases.book import CaseBook, Intake, Subject
+from bot.cases.book import CaseBook, Intake, Subject, told
 from bot.cases.errors import NoDoubleDebit, NothingOverdue
 from bot.cases.evidence import Evidence, EvidencePolicy, examine
 from bot.cases.evidence.loader import facts_of
 from bot.cases.evidence.sheet import EvidenceSheet, evidence_sheet
 from bot.cases.models import CaseRow
 from bot.cases.remedies import Claim, RemedyService
-from bot.cases.views import DisputeOutcome, RemedyView, WrongChargeOutcome
+from bot.cases.repeats import relation
+from bot.cases.thread import CLOCK_STOPS
+from bot.cases.views import DisputeOutcome, RemedyView, Telling, WrongChargeOutcome
 from bot.core.clock import SHANGHAI
 from bot.core.money import Fen
 from bot.loans.port import DoubleDebit, LoanBackend
@@ -21,10 +23,10 @@ from bot.loans.port import DoubleDebit, LoanBackend
 
 @dataclass(frozen=True)
 class OpenedDispute:
-    """``repeated``: the case about this subject was open before."""
+    """The case about a subject, and what this telling did to it."""
 
     case: CaseRow
-    repeated: bool
+    telling: Telling
 
 
 def _subject_name(contract_no: str, instalment: int) -> str:
@@ -72,13 +74,12 @@ class Disputes:
         subject = Subject(_subject_name(contract_no, instalment), contract_no, instalment, evidence.penalty)
         made_good = self._made_good(customer_id, subject, evidence)
         if made_good is not None:
-            return DisputeOutcome(
-                self.book.view(made_good), evidence, self.remedies.latest(made_good), evidence.kind, repeated=True
-            )
-        opened = self._open(intake, subject, {"evidence": evidence.record()})
+            return DisputeOutcome(self.book.view(made_good), evidence, self.remedies.latest(made_good), evidence.kind, "again")
+        whole = not evidence.borrower_caused and self._left_to_give(customer_id, evidence) <= 0
+        opened = self._open(intake, subject, {"evidence": evidence.record()}, whole=whole)
         self.hold(opened.case)
         remedy = self.remedies.latest(opened.case) or self._penalty_remedy(opened.case, evidence)
-        return DisputeOutcome(self.book.view(opened.case), evidence, remedy, evidence.kind, opened.repeated)
+        return DisputeOutcome(self.book.view(opened.case), evidence, remedy, evidence.kind, opened.telling)
 
     def _made_good(self, customer_id: str, subject: Subject, evidence: Evidence) -> CaseRow | None:
         """The closed case that gave everything back, when nothing has accrued since: there is nothing to open a new one for."""
@@ -154,11 +155,12 @@ class Disputes:
         if double.refund_no is not None and self.book.repository.by_subject(name) is None:
             raise NoDoubleDebit("the surplus was refunded already", refund_no=double.refund_no)
         subject = Subject(name, double.contract_no, double.instalment, double.surplus)
-        opened = self._open(intake, subject, {"payments": list(double.payment_nos), "surplus": double.surplus})
-        remedy = self.remedies.latest(opened.case)
+        data = {"payments": list(double.payment_nos), "surplus": double.surplus}
+        opened = self._open(intake, subject, data, whole=double.refund_no is not None)
+        remedy = self.remedies.settle_gone_back(opened.case) or self.remedies.latest(opened.case)
         if remedy is None and double.refund_no is None:
             remedy = self.remedies.give(opened.case, self._surplus_claim(customer_id, double))
-        return WrongChargeOutcome(self.book.view(opened.case), double, remedy, opened.repeated)
+        return WrongChargeOutcome(self.book.view(opened.case), double, remedy, opened.telling)
 
     def _double_debit(self, customer_id: str, contract_no: str | None, instalment: int | None) -> DoubleDebit:
         """The one that is meant; without a hint the newest that is not refunded. Raises ``NoDoubleDebit``."""
@@ -183,15 +185,36 @@ class Disputes:
 
     # --- shared
 
-    def _open(self, intake: Intake, subject: Subject, data: dict[str, object]) -> OpenedDispute:
-        """The case about ``subject``, new or open before. A repeated command adds nothing; another telling joins the thread."""
+    def _open(self, intake: Intake, subject: Subject, data: dict[str, object], *, whole: bool) -> OpenedDispute:
+        """The case about ``subject``, new or open before. A repeated command adds nothing; another telling joins the thread.
+
+        ``whole``: everything that the facts allow was given back.
+        """
         fingerprint = intake.fingerprint(subject=subject.name)
         earlier = self.book.earlier(intake.key, fingerprint)
         if earlier is not None:
-            return OpenedDispute(earlier[0], repeated=True)
+            return OpenedDispute(earlier[0], "again")
         case = self.book.open_about(intake, subject, fingerprint=fingerprint, data={"subject": subject.name, **data})
         if case is not None:
-            return OpenedDispute(case, repeated=False)
+            return OpenedDispute(case, "first")
         case = self.book.about(subject.name)
-        self.book.join(case, intake, fingerprint, "merged")
-        return OpenedDispute(case, repeated=True)
+        return OpenedDispute(case, self._told_again(case, intake, fingerprint, whole=whole))
+
+    def _told_again(self, case: CaseRow, intake: Intake, fingerprint: str, *, whole: bool) -> Telling:
+        """As for complaints (product §4): a repetition is merged, new facts start the clock again and reopen what was decided.
+
+        It is one matter however different the words, for it is about one instalment. Whatever a borrower says after we asked
+        them something is their answer. Where everything was given back, a decision has nothing left to reopen for (decided).
+        """
+        status = self.book.status(case)
+        decided = status in CLOCK_STOPS
+        known = [*told(self.book.thread(case)), f"{case.contract_no} {case.instalment}"]  # its own number is no new fact
+        related = relation(intake.story, known, self.book.policy(case).repeats)
+        if not intake.own_words or related == "nothing" or (decided and whole):
+            self.book.join(case, intake, fingerprint, "merged")
+            return "again"
+        if related == "repeat":
+            self.book.join(case, intake, fingerprint, "fact_added" if status == "waiting_for_borrower" else "merged")
+            return "again"
+        self.book.join_new_facts(case, intake, fingerprint)
+        return "reopened" if decided else "new_facts"

@@ -68,6 +68,7 @@ NOTICES: dict[str, Callable[[EventView], Values]] = {
     "update_investigating": _nothing,
     "update_proposed": _nothing,
     "update_waiting_for_borrower": _nothing,
+    "file_added": _nothing,
     "rejected": _refused,
     "rejected_reasons_later": _amount,
 }

@@ -25,7 +25,8 @@ from bot.cases.errors import (
 )
 from bot.cases.models import CaseRow, RemedyRow
 from bot.cases.policy import CasePolicies
-from bot.cases.thread import BOT, Actor
+from bot.cases.surplus import gone_back, post_surplus
+from bot.cases.thread import BOT, SYSTEM, Actor
 from bot.cases.views import RemedyKind, RemedyStatus, RemedyView
 from bot.core.clock import SHANGHAI, Clock
 from bot.core.money import Fen
@@ -90,12 +91,39 @@ class RemedyService:
             self.book.record(case, "proposed", BOT, data={"amount": row.amount, "automatic": True})
         return self.view(row, case)
 
+    def settle_gone_back(self, case: CaseRow) -> RemedyView | None:
+        """The surplus of an undecided double debit went back by itself: that is the remedy (bot/cases/surplus.py).
+
+        The caller has locked ``case``. ``None``: it is something else, it is decided, or money is still here.
+        """
+        rows = self._repository.remedies(case.id)
+        ours = case.open_subject is not None and case.open_subject.startswith("double_debit:")
+        if not ours or self.book.dates(case).stopped or any(row.receipt_no for row in rows):
+            return None
+        row = next((row for row in rows if row.status == "proposed"), None)
+        back = gone_back(self.loans, case, row.payments if row else None)
+        if not back:
+            return None
+        if row is None:
+            payments = tuple((payment_no, amount) for payment_no, amount, _ in back)
+            claim = Claim(
+                "double_debit", sum(amount for _, amount in payments), "refunded_by_itself", at_once=False, payments=payments
+            )
+            row = self._new(case, claim, BOT)
+        row.status, row.decided_by, row.decided_at = "granted", SYSTEM.identifier, self.book.clock.now()
+        row.refunded, row.receipts, row.receipt_no = row.amount, [number for _, _, number in back], back[0][2]
+        self._save(row)
+        self.book.record(case, "decided", SYSTEM, data={"automatic": True, "reason": "refunded_by_itself"})
+        self.book.record(case, "remedied", SYSTEM, data={"amount": row.amount, "receipts": row.receipts})
+        return self.view(row, case)
+
     def _within_limits(self, case: CaseRow, amount: Fen) -> bool:
+        """The bot's own limit of the day counts whatever the customer was given, by whomever."""
         limits = self.book.policy(case).remedies
         if case.customer_id is None or amount > limits.grant_at_once_limit:
             return False
-        granted = self._repository.granted_between(case.customer_id, *self._today())
-        return granted + amount <= limits.grant_at_once_daily_limit
+        given = self._repository.given_between(case.customer_id, *self._today())
+        return given + amount <= limits.grant_at_once_daily_limit
 
     def _check_daily_limit(self, case: CaseRow, amount: Fen, *, as_admin: bool) -> None:
         """Raises ``DailyRemedyLimit``: also people give one customer only so much on one day."""
@@ -171,12 +199,15 @@ class RemedyService:
         """The proposal is refused; the case goes on. ``reason`` stays inside, ``told`` is the reason in words for the borrower.
 
         A borrower who knew of the proposal hears of its end in any case; without ``told`` that the reasons come with the
-        decision. Raises as ``approve``, but for limits and amounts.
+        decision. A surplus that went back meanwhile is granted instead. Raises as ``approve``, but for limits and amounts.
         """
         row, case = self._locked(remedy_no, supervisor)
         if row.status != "proposed":
             raise NotProposed("the remedy is decided", status=row.status)
         self.book.require_other(case, supervisor.identifier)
+        settled = self.settle_gone_back(case)
+        if settled is not None:  # nobody is told of a refusal of money that they have
+            return settled
         self._refuse(case, row, supervisor, reason)
         knew = any(event.type == "proposed" and event.audience == "borrower" for event in self.book.thread(case))
         if knew or told.strip():
@@ -201,7 +232,10 @@ class RemedyService:
     def _post(self, case: CaseRow, row: RemedyRow) -> list[Receipt]:
         """Moves the money. The keys hang on the remedy, so posting again gives the same receipts."""
         key = self._key(case, row.number)
-        receipts = self._post_penalty(case, row, key) if row.kind == "penalty" else self._post_surplus(case, row, key)
+        if row.kind == "penalty":
+            receipts = self._post_penalty(case, row, key)
+        else:
+            receipts = post_surplus(self.loans, row.payments, reason=case.case_no, key=key)
         row.waived = sum(item.amount for item in receipts if item.kind == "waiver")
         row.refunded = sum(item.amount for item in receipts if item.kind == "refund")
         row.receipts = [item.receipt_no for item in receipts]
@@ -245,12 +279,6 @@ class RemedyService:
         if refunded is None and row.amount - waive > item.paid_penalty:
             raise InvalidRemedyAmount("more than the penalty that is left", most=item.penalty_due + item.paid_penalty)
         return waive
-
-    def _post_surplus(self, case: CaseRow, row: RemedyRow, key: str) -> list[Receipt]:
-        return [
-            self.loans.refund_payment(payment_no, amount, reason=case.case_no, key=f"{key}:{payment_no}")
-            for payment_no, amount in row.payments
-        ]
 
     # --- shared
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from bot.cases.models import CaseAlertRow, CaseEventRow, CaseNumberRow, CaseRow, PaymentPromiseRow, RemedyRow
+from bot.cases.remediation.models import RemediationItemRow, RemediationRunRow
 from bot.cases.thread import CLOCK_STOPS
 from bot.core.bulk import among
 
@@ -178,6 +179,11 @@ class CaseRepository:
         query = select(CaseRow).where(CaseRow.id.in_(asked), CaseRow.status.not_in(CLOCK_STOPS))
         return self.session.scalars(query.order_by(CaseRow.id)).all()
 
+    def open_double_debits(self) -> Sequence[int]:
+        """Numbers of the undecided cases about a double debit, oldest first."""
+        query = select(CaseRow.id).where(CaseRow.open_subject.startswith("double_debit:"), CaseRow.status.not_in(CLOCK_STOPS))
+        return self.session.scalars(query.order_by(CaseRow.id)).all()
+
     def not_over_ids(self, since: datetime | None = None) -> Sequence[int]:
         """Numbers of the cases of ``not_over``; with ``since`` only those to whose thread something was added from then on."""
         touched = [] if since is None else [CaseRow.id.in_(select(CaseEventRow.case_id).where(CaseEventRow.at >= since))]
@@ -199,6 +205,12 @@ class CaseRepository:
         """Not acknowledged, earliest decision first."""
         row = CaseAlertRow
         return self.session.scalars(select(row).where(row.acknowledged_at.is_(None)).order_by(row.decide_by, row.id)).all()
+
+    def alerts_of(self, case_ids: Collection[int]) -> Sequence[CaseAlertRow]:
+        """Of these cases, acknowledged ones too, in the order in which they were raised."""
+        return self.session.scalars(
+            select(CaseAlertRow).where(CaseAlertRow.case_id.in_(case_ids)).order_by(CaseAlertRow.id)
+        ).all()
 
     # --- payments that we promised to look at again
 
@@ -277,7 +289,7 @@ class CaseRepository:
         return self.session.scalar(select(func.count()).select_from(RemedyRow).where(*_DRAFTED)) or 0
 
     def given_between(self, customer_id: str, start: datetime, end: datetime) -> int:
-        """What was granted or approved for the customer from ``start`` up to ``end``, in 分."""
+        """What the customer was given from ``start`` up to ``end``, in 分: granted, approved, or posted by a run."""
         query = (
             select(func.coalesce(func.sum(RemedyRow.amount), 0))
             .join(CaseRow, CaseRow.id == RemedyRow.case_id)
@@ -288,18 +300,17 @@ class CaseRepository:
                 RemedyRow.decided_at < end,
             )
         )
-        return int(self.session.scalar(query) or 0)
+        return int(self.session.scalar(query) or 0) + self._posted_between(customer_id, start, end)
 
-    def granted_between(self, customer_id: str, start: datetime, end: datetime) -> int:
-        """What was granted at once to the customer from ``start`` up to ``end``, in 分."""
-        query = (
-            select(func.coalesce(func.sum(RemedyRow.amount), 0))
-            .join(CaseRow, CaseRow.id == RemedyRow.case_id)
-            .where(
-                CaseRow.customer_id == customer_id,
-                RemedyRow.status == "granted",
-                RemedyRow.created_at >= start,
-                RemedyRow.created_at < end,
-            )
+    def _posted_between(self, customer_id: str, start: datetime, end: datetime) -> int:
+        """By runs of mass remediation: those that may have posted then, for a run can have a million items."""
+        run, item = RemediationRunRow, RemediationItemRow
+        runs = select(run.id).where(
+            run.status.in_(("approved", "posting", "done")),
+            run.decided_at < end,
+            or_(run.done_at.is_(None), run.done_at >= start),
+        )
+        query = select(func.coalesce(func.sum(item.waived + item.refunded), 0)).where(
+            item.run_id.in_(runs), item.customer_id == customer_id, item.posted_at >= start, item.posted_at < end
         )
         return int(self.session.scalar(query) or 0)

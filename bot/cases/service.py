@@ -22,7 +22,17 @@ from bot.cases.remedies import RemedyService
 from bot.cases.repeats import relation
 from bot.cases.suspects import without_own
 from bot.cases.thread import CLOCK_STOPS, EVENT_TYPES, Actor
-from bot.cases.views import CaseView, DisputeOutcome, EventView, OpenedCase, RemedyView, WayOnView, WrongChargeOutcome
+from bot.cases.views import (
+    CaseView,
+    DecisionView,
+    DisputeOutcome,
+    EventView,
+    OpenedCase,
+    RemedyView,
+    WayOnView,
+    WrongChargeOutcome,
+    decision_of,
+)
 from bot.core.clock import Clock
 from bot.identity.contacts.service import ContactService
 from bot.loans.port import LoanBackend
@@ -30,6 +40,7 @@ from bot.loans.port import LoanBackend
 __all__ = [
     "CaseService",
     "CaseView",
+    "DecisionView",
     "DisputeOutcome",
     "EventView",
     "OpenedCase",
@@ -43,7 +54,8 @@ class CaseService:
     """Cases as the borrower sees and changes them. The desk's side is in ``handling.py`` and ``remedies.py``.
 
     ``untold``: by default everything, for the borrower reads it in the answer of this turn. Who acts for a borrower that is not
-    there (an agent who takes down a call) passes ``()``, and they are told.
+    there (an agent who takes down a call) passes ``()``, and they are told. ``own_words``: the stories are what the borrower
+    said; false when a button was pressed, whose title tells nothing new.
     """
 
     def __init__(
@@ -54,7 +66,9 @@ class CaseService:
         policies: CasePolicies | None = None,
         *,
         untold: Collection[str] = EVENT_TYPES,
+        own_words: bool = True,
     ) -> None:
+        self._own_words = own_words
         self.book = CaseBook(session, clock, policies, untold=untold)
         self.loans = loans
         self._remedies = RemedyService(session, clock, loans, book=self.book)
@@ -122,11 +136,12 @@ class CaseService:
         Penalty, dunning and bureau reporting of the instalment are on hold from now on. Fully system-caused, incident confirmed
         and within the limits: granted at once, with a receipt. Otherwise the system's share is drafted as a proposal; with no
         share there is no remedy and a person decides. The same instalment again gives the same case and the same remedy, never a
-        second one; only while there is none are the records looked at anew.
+        second one; only while there is none are the records looked at anew. New facts start the clock of the case again, and
+        reopen it when it was decided.
 
         Raises ``ContractNotFound``, ``InstalmentNotFound``, ``NothingOverdue``, ``StoryMissing``, ``KeyReused``.
         """
-        intake = Intake("dispute", customer_id, conversation_id, channel, story, None, key, issues)
+        intake = Intake("dispute", customer_id, conversation_id, channel, story, None, key, issues, own_words=self._own_words)
         return self._disputes.open_dispute(intake, customer_id, contract_no, instalment)
 
     def open_wrong_charge(
@@ -145,7 +160,7 @@ class CaseService:
 
         Raises ``NoDoubleDebit``, ``StoryMissing``, ``KeyReused``.
         """
-        intake = Intake("dispute", customer_id, conversation_id, channel, story, None, key, issues)
+        intake = Intake("dispute", customer_id, conversation_id, channel, story, None, key, issues, own_words=self._own_words)
         return self._disputes.open_wrong_charge(intake, customer_id, contract_no, instalment)
 
     # --- looking
@@ -191,7 +206,7 @@ class CaseService:
         if relation(text, told(self.book.thread(case)), repeats) in {"nothing", "repeat"}:
             self.book.join(case, intake, fingerprint, "merged")
             return OpenedCase(self.book.view(case), merged=True)
-        self._new_facts(case, intake, fingerprint)
+        self.book.join_new_facts(case, intake, fingerprint)
         return OpenedCase(self.book.view(case), merged=False)
 
     def withdraw(self, *, customer_id: str, case_no: str, key: str) -> CaseView:
@@ -223,6 +238,11 @@ class CaseService:
             data = {"fingerprint": fingerprint}
             self._appeals.reopen(case, intake.actor, stored_story(text), appeal=True, data=data, key=key)
         return self.book.view(case)
+
+    def decision(self, customer_id: str, case_no: str) -> DecisionView | None:
+        """What was decided last and still stands; ``None`` while the case is open. Raises ``CaseNotFound``."""
+        case = self.book.own(customer_id, case_no)
+        return decision_of(self.book.thread(case)) if self.book.dates(case).stopped else None
 
     def appeal_until(self, customer_id: str, case_no: str) -> date | None:
         """The last day of an appeal; ``None`` when no decision stands or the day is past. Raises ``CaseNotFound``."""
@@ -262,7 +282,7 @@ class CaseService:
             if related == "new_facts" and continued is None:
                 continued = case
         if continued is not None:
-            self._new_facts(continued, intake, fingerprint)
+            self.book.join_new_facts(continued, intake, fingerprint)
         return continued
 
     def _open_cases(self, intake: Intake) -> list[CaseRow]:
@@ -279,12 +299,6 @@ class CaseService:
             rows = repository.anonymous(intake.conversation_id, phone) if phone else []
         same_kind = [repository.by_id(row.id, lock=True) for row in rows if row.kind == intake.kind]
         return [row for row in same_kind if self.book.status(row) not in CLOCK_STOPS]
-
-    def _new_facts(self, case: CaseRow, intake: Intake, fingerprint: str) -> None:
-        decided = self.book.status(case) in CLOCK_STOPS
-        self.book.join(case, intake, fingerprint, "fact_added", restarts_clock=True)
-        if decided:
-            self.book.record(case, "reopened", intake.actor)
 
 
 def _leads_with(issues: tuple[str, ...], thread: Sequence[EventView]) -> bool:

@@ -235,7 +235,8 @@ class StuckPayments:
     def _dispute(self, row: PaymentPromiseRow, story: str, ref: InstalmentRef, *, key: str) -> CaseRow:
         """Evidence, hold and remedy as if the borrower had asked for them (product §3)."""
         remedies = RemedyService(self.book.session, self.book.clock, self.loans, book=self.book)
-        intake = Intake("dispute", row.customer_id, row.conversation_id, row.channel, story, None, key, by=SYSTEM)
+        who = (row.customer_id, row.conversation_id, row.channel)
+        intake = Intake("dispute", *who, story, None, key, by=SYSTEM, own_words=False)  # nothing that the borrower told us
         disputes = Disputes(self.book, self.loans, remedies)
         outcome = disputes.open_dispute(intake, row.customer_id, ref.contract_no, ref.instalment)
         return self.book.row(outcome.case.case_no, lock=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
@@ -14,6 +14,8 @@ from bot.loans.port import DoubleDebit, Payment
 
 RemedyStatus = Literal["granted", "proposed", "approved", "rejected"]
 RemedyKind = Literal["penalty", "double_debit"]
+Telling = Literal["first", "again", "new_facts", "reopened"]
+"""What a dispute that was told did: it opened its case, said nothing new, started its clock again, or reopened it too."""
 
 
 @dataclass(frozen=True)
@@ -112,13 +114,18 @@ class OpenedCase:
 
 @dataclass(frozen=True)
 class DisputeOutcome:
-    """What a dispute came to. ``repeated``: the case had been open before; ``remedy`` is then the earlier one."""
+    """What a dispute came to. ``remedy`` of a case that was there before is the earlier one."""
 
     case: CaseView
     evidence: Evidence
     remedy: RemedyView | None
     kind: Literal["system", "borrower", "mixed"]
-    repeated: bool
+    telling: Telling
+
+    @property
+    def repeated(self) -> bool:
+        """Whether the case had been there before."""
+        return self.telling != "first"
 
 
 @dataclass(frozen=True)
@@ -128,7 +135,24 @@ class WrongChargeOutcome:
     case: CaseView
     double_debit: DoubleDebit
     remedy: RemedyView | None
-    repeated: bool
+    telling: Telling
+
+    @property
+    def repeated(self) -> bool:
+        """Whether the case had been there before."""
+        return self.telling != "first"
+
+
+@dataclass(frozen=True)
+class DecisionView:
+    """What was decided. A person's decision has words (else empty), what was given back an amount in 分 and its receipts."""
+
+    decided_on: date
+    facts: str
+    reasons: str
+    remedy: str
+    given: Fen
+    receipts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -138,6 +162,24 @@ class WayOnView:
     way: Literal["review", "mediation", "hotline"]
     until: date | None
     number: str | None
+
+
+def decision_of(thread: Sequence[EventView]) -> DecisionView | None:
+    """The last decision in the thread with what was given by it; ``None`` when there was none."""
+    found = [event for event in thread if event.type in ("decided", "approved")]
+    if not found:
+        return None
+    words = found[-1].data
+    later = [event for event in thread if event.number > found[-1].number]
+    given = [event for event in later if event.type == "remedied" and "receipts" in event.data]
+    return DecisionView(
+        decided_on=found[-1].day,
+        facts=str(words.get("facts", "")),
+        reasons=str(words.get("reasons", "")),
+        remedy=str(words.get("remedy", "")),
+        given=sum(event.data["amount"] for event in given),
+        receipts=tuple(number for event in given for number in event.data["receipts"]),
+    )
 
 
 def payment_status_card(payments: Iterable[Payment]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from bot.cases.alerts import CaseAlerts
 from bot.cases.book import CaseBook
 from bot.cases.clock import alert_on, update_due
 from bot.cases.policy import CasePolicies
+from bot.cases.remedies import RemedyService
 from bot.cases.stuck import StuckPayments
 from bot.core.clock import Clock
 from bot.core.database import Database
@@ -50,11 +51,13 @@ class CaseWorker:
     def round(self) -> dict[str, int]:
         """How many of each were done; what broke is logged, counted under ``errors`` and tried again next round."""
         self.guard.reset()
-        done = {"alerts": 0, "updates": 0, "told": 0, "informed": 0, "escalated": 0}
+        done = {"alerts": 0, "updates": 0, "told": 0, "informed": 0, "escalated": 0, "settled": 0}
         with self.guard.item("clocks"):
             self._clocks(done)
         with self.guard.item("stuck_payments"):
             self._stuck_payments(done)
+        with self.guard.item("surplus"):
+            self._surplus(done)
         return {**done, "errors": self.guard.errors}
 
     # --- clocks
@@ -108,6 +111,16 @@ class CaseWorker:
             with self.guard.item("promises", customer_id), self._database.transaction() as session:
                 for what, count in self._stuck(session).follow_up(customer_id, self._texts).items():
                     done[what] += count
+
+    def _surplus(self, done: dict[str, int]) -> None:
+        """Double debits whose surplus went back by itself: their cases have their remedy."""
+        with self._database.transaction() as session:
+            case_ids = CaseBook(session, self._clock, self._policies).repository.open_double_debits()
+        for case_id in case_ids:
+            with self.guard.item("case", case_id), self._database.transaction() as session:
+                book = CaseBook(session, self._clock, self._policies)
+                remedies = RemedyService(session, self._clock, self._loans.open(session), book=book)
+                done["settled"] += remedies.settle_gone_back(book.repository.by_id(case_id, lock=True)) is not None
 
     def _stuck(self, session: Session) -> StuckPayments:
         return StuckPayments(session, self._clock, self._loans.open(session), self._policies)

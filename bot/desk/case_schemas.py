@@ -139,7 +139,9 @@ class CaseEvidence(BaseModel):
 
 class CaseDetail(BaseModel):
     case: CaseItem
-    conversation_id: str = Field(description="where it was opened; the transcript is at /desk/api/conversations/{id}")
+    conversation_id: str = Field(
+        description="where it was opened; the transcript is at /desk/api/conversations/{id}; empty: in none"
+    )
     callback_phone: str | None = Field(description="masked, unless revealed to the owner")
     runs_from: date
     thread: list[CaseEvent] = Field(description="all of it, oldest first")

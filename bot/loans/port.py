@@ -562,6 +562,19 @@ class Receipt:
     refund_no: str | None
 
 
+def bureau_knows(states: Sequence[str]) -> bool:
+    """Whether the bureau was told and that still stands, by the states of ``bureau_report``, oldest first.
+
+    A report on hold was made before the hold.
+    """
+    return "on" in states and states[-1] != "corrected"
+
+
+def surplus_key(payment_no: str) -> str:
+    """Under this key the surplus of a double debit goes back by itself; ``receipt_of`` finds its receipt."""
+    return f"double-debit:{payment_no}"
+
+
 @dataclass(frozen=True)
 class Refund:
     """Money that goes back to the borrower's card."""

@@ -24,6 +24,7 @@ from bot.loans.bulk.debits import order_all
 from bot.loans.bulk.sql import fits
 from bot.loans.debits import AutoDebitService
 from bot.loans.models import ContractRow, PaymentRow
+from bot.loans.port import surplus_key
 from bot.loans.remedies import RemedyService
 from bot.loans.scheduled import ScheduledRepaymentService
 from bot.loans.servicing.callbacks import CallbackService
@@ -115,7 +116,10 @@ class Worker:
         )
 
     def refund_doubles(self) -> int:
-        """Surplus money of double debits that nobody has asked for in some days goes back by itself."""
+        """Surplus money of double debits goes back by itself after some days, also while a case about it waits for people.
+
+        The case then shows it as its remedy (bot/cases/surplus.py).
+        """
         before = self.clock.now() - timedelta(days=self.policy.refund_double_after_days)
         row = PaymentRow
         query = select(row.payment_no).where(
@@ -221,5 +225,5 @@ def _refund_surplus(unit: Unit, payment_no: str) -> bool:
     payment = unit.repository.payment(payment_no)
     surplus = payment.amount - payment.applied - payment.refunded if payment and payment.status == "settled" else 0
     if surplus > 0:
-        RemedyService(unit).refund_payment(payment_no, surplus, reason="double_debit", key=f"double-debit:{payment_no}")
+        RemedyService(unit).refund_payment(payment_no, surplus, reason="double_debit", key=surplus_key(payment_no))
     return surplus > 0

@@ -19,6 +19,7 @@ from bot.cases.handling import CaseHandling
 from bot.cases.service import CaseService
 from bot.cases.thread import Actor
 from bot.loans.service import SqlLoanBackend
+from bot.notifications.models import NotificationRow
 from tests.attachments import files
 from tests.gateway import Stack, bearer
 
@@ -256,6 +257,9 @@ async def test_an_agents_file_reaches_the_borrower_only_when_it_is_meant_to(stac
         )
         assert response.status_code == 201, response.text
         made[audience] = response.json()["attachment_id"]
+    with stack.database.transaction() as session:
+        told = [row.text_key for row in session.scalars(select(NotificationRow)) if row.case_no == case_no]
+    assert told == ["case_file_added"]  # not an empty word of the agent
     without = await stack.client.post(f"/desk/api/cases/{case_no}/attachments", content=files.pdf(), headers=stack.agent())
     assert without.status_code == 422
     assert [(await fetch(stack, made[name], token)).status_code for name in ("internal", "borrower")] == [404, 200]

@@ -181,6 +181,10 @@ def test_alerts_that_were_sent_are_acknowledged_by_whoever_is_first(desk: Desk, 
     assert desk.handling.open_alerts("A2002") == []
     assert desk.handling.acknowledge_alert(alert.alert_no, AGENT).acknowledged_by == "A2001"
     assert desk.handling.acknowledge_alert(alert.alert_no, SUPERVISOR).acknowledged_by == "A2001"
+    assert desk.handling.open_alerts() == []  # T-3 has nothing to say any more
+    desk.clock.advance(days=2)
+    assert alerts.raise_due(row) == "overdue"
+    assert [item.name for item in desk.handling.open_alerts()] == ["overdue"]
     with pytest.raises(AlertNotFound):
         desk.handling.acknowledge_alert(alert.alert_no + 100, AGENT)
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -19,9 +20,10 @@ from bot.loans.bulk.affected import affected
 from bot.loans.bulk.giving import Gift, Given, give_back, lock_customers
 from bot.loans.bulk.histories import Histories, load_books
 from bot.loans.models import CustomerRow
-from bot.loans.port import MAX_TOUCHED_PAGE, Customer, Incident, Instalment, LoanBackend
+from bot.loans.port import MAX_TOUCHED_PAGE, Customer, Incident, Instalment, LoanBackend, bureau_knows
 from bot.loans.position import Position
 from bot.loans.service import SqlLoanBackend
+from bot.loans.servicing.models import OverdueFlagRow
 from bot.loans.unit import Unit
 
 
@@ -104,6 +106,10 @@ class Books(Protocol):
         """Posts what ``stands`` of the same places allowed in this unit of work, in the order of ``shares``."""
         ...
 
+    def reported(self, places: Sequence[Place]) -> set[Place]:
+        """Those of which the credit bureau was told, where that still stands."""
+        ...
+
     def people(self, customer_ids: Collection[str]) -> dict[str, Customer]: ...
 
 
@@ -155,6 +161,15 @@ class EmbeddedBooks:
         ]
         return give_back(self.unit, gifts)
 
+    def reported(self, places: Sequence[Place]) -> set[Place]:
+        row, session = OverdueFlagRow, self.unit.session
+        query = select(row.contract_no, row.instalment, row.state).where(row.flag == "bureau_report")
+        query = query.where(among(session, row.contract_no, {place.contract_no for place in places})).order_by(row.id)
+        states: dict[tuple[str, int], list[str]] = defaultdict(list)
+        for contract_no, instalment, state in session.execute(query):
+            states[contract_no, instalment].append(state)
+        return {place for place in places if bureau_knows(states[place.contract_no, place.instalment])}
+
     def people(self, customer_ids: Collection[str]) -> dict[str, Customer]:
         row = CustomerRow
         query = select(row.customer_id, row.name, row.phone, row.bank_name, row.card_tail)
@@ -204,6 +219,12 @@ class PortBooks:
 
     def give(self, shares: Sequence[Share]) -> list[Given]:
         return [self._give(share) for share in shares]
+
+    def reported(self, places: Sequence[Place]) -> set[Place]:
+        return {place for place in places if bureau_knows(self._reports(place))}
+
+    def _reports(self, place: Place) -> list[str]:
+        return [item.state for item in self.loans.overdue_flags(*place) if item.flag == "bureau_report"]
 
     def people(self, customer_ids: Collection[str]) -> dict[str, Customer]:
         return {customer_id: self.loans.customer(customer_id) for customer_id in customer_ids}

@@ -1,23 +1,29 @@
 """One batch of a run: amounts checked against the books of this moment, posted, told. One transaction.
 
-Locks are taken in one order, as everywhere: items, cases, customers.
+Locks are taken in one order, as everywhere: items, cases, numbers of new cases, customers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from bot.cases.book import CaseBook
+from bot.cases.credit import CreditCorrections
 from bot.cases.evidence import EvidencePolicy
+from bot.cases.models import CaseRow
 from bot.cases.remediation.books import Books, Place, Share, Stand
 from bot.cases.remediation.models import RemediationRunRow
 from bot.cases.remediation.repository import RemediationRepository
 from bot.cases.remediation.threads import CaseThreads
 from bot.cases.remedies import RemedyService
 from bot.core.money import Fen, format_yuan
+from bot.core.settings import ROOT
+from bot.core.texts import Text, Texts
 from bot.loans.bulk.giving import Given
-from bot.loans.port import LoanBackend
+from bot.loans.port import InstalmentRef, LoanBackend
 from bot.notifications.service import Notifications
 
 
@@ -59,6 +65,7 @@ class PostingStep:
 
     def __init__(self, book: CaseBook, loans: LoanBackend, books: Books, repository: RemediationRepository) -> None:
         self.book = book
+        self.loans = loans
         self.books = books
         self.repository = repository
         self.threads = CaseThreads(book, RemedyService(book.session, book.clock, loans, book=book))
@@ -70,6 +77,7 @@ class PostingStep:
             return 0
         places = [Place(item.customer_id, item.contract_no, item.instalment) for item in taken]
         cases = self.threads.lock(places)
+        self._correct_reports(run, [place for item, place in zip(taken, places, strict=True) if item.amount], cases)
         keys = [f"remediation:{run.run_no}:{place.contract_no}:{place.instalment}" for place in places]
         stands = self.books.stands(list(zip(places, keys, strict=True)))
         shares = self._shares(run, taken, places, stands)
@@ -102,6 +110,17 @@ class PostingStep:
         self._tell_people(run, {place.customer_id for place in places})
         return len(taken)
 
+    def _correct_reports(self, run: RemediationRunRow, places: Sequence[Place], cases: Mapping[Place, CaseRow]) -> None:
+        """What the bureau was told of them is corrected (product §3), also when the penalty itself was given back meanwhile.
+
+        Before the customers are locked: new cases take their number before that too, and two orders of locks could deadlock.
+        """
+        credit = CreditCorrections(self.book, self.loans)
+        for place in sorted(self.books.reported(places)):
+            values = {"run_no": run.run_no, "contract_no": place.contract_no, "instalment": str(place.instalment)}
+            ref = InstalmentRef(place.contract_no, place.instalment)
+            credit.after_remediation(run.run_no, place.customer_id, ref, cases.get(place), _correction_story().render(**values))
+
     def _shares(self, run: RemediationRunRow, taken: list[Any], places: list[Place], stands: list[Stand]) -> list[Fen]:
         """The system's share of each: as listed while the books have not changed since, else examined again as of that day."""
         changed = [
@@ -127,3 +146,9 @@ class PostingStep:
 
 def _numbers(given: Given) -> tuple[str | None, str | None]:
     return given.waiver_receipt_no, given.refund_receipt_no
+
+
+@lru_cache(maxsize=1)
+def _correction_story() -> Text:
+    """Stands in the case of a borrower who said nothing; read once."""
+    return Texts.load(ROOT / "data" / "answers").dialogue["remediation_correction_story"]

@@ -1606,7 +1606,7 @@ export interface components {
             case: components["schemas"]["CaseItem"];
             /**
              * Conversation Id
-             * @description where it was opened; the transcript is at /desk/api/conversations/{id}
+             * @description where it was opened; the transcript is at /desk/api/conversations/{id}; empty: in none
              */
             conversation_id: string;
             /**
