@@ -179,11 +179,15 @@ class HandoffService:
         return self._assign(self._open(conversation_id), agent_id, agent_name)
 
     def give_back(self, conversation_id: str, agent_id: str) -> None:
-        """The owner returns the conversation to the bot. Raises ``NotTheOwner``, ``ConversationNotFound``."""
+        """The owner returns the conversation to the bot. What they left unanswered nobody will answer: the borrower is told.
+
+        Raises ``NotTheOwner``, ``ConversationNotFound``.
+        """
         self._lock(conversation_id)
         if not self._conversations.change_owner(conversation_id, expected="agent", agent=agent_id, to="bot", to_agent=None):
             raise NotTheOwner("another one owns the conversation")
-        request = self._end(conversation_id, "handoff_given_back")
+        unanswered = self._conversations.mark_received_as_answered(conversation_id)
+        request = self._end(conversation_id, "handoff_given_back_unanswered" if unanswered else "handoff_given_back")
         self._note(conversation_id, "rating_request", custom={"type": "rating", "handoff_id": request.id, "score": None})
 
     def transfer(self, conversation_id: str, agent_id: str, *, to_agent: str | None = None) -> Handoff:
@@ -223,6 +227,7 @@ class HandoffService:
         self._lock(conversation_id)
         if not self._conversations.change_owner(conversation_id, expected="queue", agent=None, to="bot", to_agent=None):
             raise NotInQueue("the conversation does not wait for a human")
+        self._conversations.mark_received_as_answered(conversation_id)  # of an agent who left them alone
         self._end(conversation_id, "handoff_left" if announce else None)
 
     def reply(self, conversation_id: str, agent_id: str, text: str, *, message_id: str | None = None) -> int:

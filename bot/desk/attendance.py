@@ -176,15 +176,18 @@ class AttendanceService:
         return True
 
     def left_alone(self) -> list[tuple[str, str]]:
-        """(conversation, its agent) where the borrower has waited too long for a reply."""
+        """(conversation, its agent) where the borrower has waited too long for a reply. A closed account is away."""
         now = self._clock.now()
         idle, silent = (timedelta(minutes=n) for n in (self.policy.idle_after_minutes, self.policy.silent_after_minutes))
-        away = {each.agent.agent_id for each in self.colleagues() if each.presence == "away"}
+        there = {each.agent.agent_id for each in self.colleagues() if each.presence != "away"}
         waiting = self._conversations.left_alone(now - idle)
-        return [(number, agent_id) for number, agent_id, at in waiting if agent_id in away or at + silent <= now]
+        return [(number, agent_id) for number, agent_id, at in waiting if agent_id not in there or at + silent <= now]
 
     def take_back(self, conversation_id: str, agent_id: str) -> bool:
-        """Puts such a borrower to the front of the queue; ``False`` when the agent has given them back meanwhile."""
+        """Puts such a borrower to the front of the queue; ``False`` when the agent has answered or given them back meanwhile."""
+        self._conversations.get(conversation_id, lock=True)
+        if (conversation_id, agent_id) not in self.left_alone():
+            return False
         try:
             self._handoffs.requeue(conversation_id, agent_id, priority=self.policy.requeue_priority)
         except NotTheOwner:

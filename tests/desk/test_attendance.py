@@ -62,6 +62,12 @@ def writes(database: Database, clock: FixedClock, conversation_id: str) -> None:
         )
 
 
+def seen(database: Database, clock: FixedClock, agent_id: str) -> None:
+    """The page of this agent is still open."""
+    with database.transaction() as session:
+        attendance(session, clock).seen(agent_id)
+
+
 def owners(database: Database) -> dict[str, str | None]:
     with database.transaction() as session:
         return {row.sender: row.agent_id for row in session.scalars(select(Conversation))}
@@ -172,6 +178,84 @@ def test_an_answered_borrower_is_not_taken_back(desk: Database, clock: FixedCloc
         HandoffService(session, clock, shipped_texts()).reply(conversation, "A1", "在的")
     clock.advance(hours=5)
     assert run(desk, clock)["taken_back"] == 0
+
+
+def test_the_next_agent_has_as_long_as_the_first_however_long_the_borrower_has_waited(desk: Database, clock: FixedClock) -> None:
+    there(desk, clock, "A1")
+    conversation = waits(desk, clock, "u1")
+    run(desk, clock)
+    writes(desk, clock, conversation)
+    clock.advance(minutes=POLICY.silent_after_minutes + 5)
+    assert run(desk, clock)["taken_back"] == 1
+    there(desk, clock, "A2")
+    assert run(desk, clock)["assigned"] == 1
+    told = len(notes(desk, conversation))
+    for minute in range(POLICY.silent_after_minutes):
+        done = run(desk, clock)
+        assert (done["taken_back"], done["assigned"]) == (0, 0), minute
+        assert (owners(desk), len(notes(desk, conversation))) == ({"u1": "A2"}, told)
+        clock.advance(minutes=1)
+        seen(desk, clock, "A2")
+    assert run(desk, clock)["taken_back"] == 1, "A2 too has left them alone"
+
+
+def test_an_agent_who_never_says_a_word_is_not_waited_for(desk: Database, clock: FixedClock) -> None:
+    there(desk, clock, "A1")
+    conversation = waits(desk, clock, "u1")
+    run(desk, clock)
+    clock.advance(minutes=POLICY.idle_after_minutes)
+    there(desk, clock, "A2")
+    done = run(desk, clock)
+    assert (done["taken_back"], done["assigned"]) == (1, 1)
+    assert owners(desk) == {"u1": "A2"}
+    assert "抱歉" in notes(desk, conversation)[-2]
+
+
+def test_what_the_agent_did_not_answer_before_giving_back_is_told_and_forgotten(desk: Database, clock: FixedClock) -> None:
+    there(desk, clock, "A1")
+    conversation = waits(desk, clock, "u1")
+    run(desk, clock)
+    writes(desk, clock, conversation)
+    with desk.transaction() as session:
+        HandoffService(session, clock, shipped_texts()).give_back(conversation, "A1")
+    assert "自动客服" in notes(desk, conversation)[-2]
+    assert "再发一次" in notes(desk, conversation)[-2], "nobody will answer it, so they are told"
+    clock.advance(hours=3)
+    there(desk, clock, "A1")
+    with desk.transaction() as session:
+        query = select(Message.state).where(Message.direction == "in")
+        assert session.scalars(query).all() == ["answered"]
+        HandoffService(session, clock, shipped_texts()).request(conversation, reason="asked")
+    assert run(desk, clock)["assigned"] == 1
+    for _ in range(3):
+        clock.advance(seconds=5)
+        done = run(desk, clock)
+        assert (done["taken_back"], done["assigned"]) == (0, 0)
+
+
+def test_an_agent_whose_account_is_closed_is_away(desk: Database, clock: FixedClock) -> None:
+    there(desk, clock, "A1")
+    conversation = waits(desk, clock, "u1")
+    run(desk, clock)
+    writes(desk, clock, conversation)
+    with desk.transaction() as session:
+        session.get_one(Agent, "A1").active = False
+    clock.advance(minutes=POLICY.idle_after_minutes)
+    seen(desk, clock, "A1")
+    assert run(desk, clock)["taken_back"] == 1
+
+
+def test_who_answers_between_the_look_and_the_deed_keeps_the_borrower(desk: Database, clock: FixedClock) -> None:
+    there(desk, clock, "A1")
+    conversation = waits(desk, clock, "u1")
+    run(desk, clock)
+    clock.advance(minutes=POLICY.idle_after_minutes)
+    with desk.transaction() as session:
+        assert attendance(session, clock).left_alone() == [(conversation, "A1")]
+        HandoffService(session, clock, shipped_texts()).reply(conversation, "A1", "我来看看")
+    with desk.transaction() as session:
+        assert not attendance(session, clock).take_back(conversation, "A1")
+    assert owners(desk) == {"u1": "A1"}
 
 
 def test_many_workers_at_once_give_each_borrower_to_one_agent(desk: Database, clock: FixedClock) -> None:
