@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from bot.cases.book import CaseBook
 from bot.cases.near import NearDeadline, nearest_deadline
 from bot.cases.policy import CasePolicies
-from bot.conversations.errors import AlreadyClaimed, ConversationNotFound, NotInQueue, NotTheOwner
-from bot.conversations.models import Conversation, HandoffRequest
+from bot.conversations.errors import AlreadyClaimed, ConversationNotFound, NotInQueue, NotTheOwner, NotWithAgent
+from bot.conversations.models import PLATFORM_AGENT, Conversation, HandoffRequest
 from bot.conversations.office_hours import OfficeHours
 from bot.conversations.repository import ConversationRepository, HandoffRepository
 from bot.core.clock import Clock
@@ -178,6 +178,20 @@ class HandoffService:
             return self._describe(self._open(conversation_id))
         return self._assign(self._open(conversation_id), agent_id, agent_name)
 
+    def take_over(self, conversation_id: str, agent_id: str, *, agent_name: str) -> Handoff:
+        """The agent takes the conversation from the colleague who owns it; a repetition changes nothing. Who may, the desk says.
+
+        Raises ``NotWithAgent`` (the bot's, in the queue, or with colleagues on a platform), ``ConversationNotFound``.
+        """
+        owner = self._lock(conversation_id).agent_id
+        if owner is None or owner == PLATFORM_AGENT:
+            raise NotWithAgent("no agent of ours has the conversation")
+        row = self._open(conversation_id)
+        if owner == agent_id:
+            return self._describe(row)
+        self._conversations.change_owner(conversation_id, expected="agent", agent=owner, to="agent", to_agent=agent_id)
+        return self._assign(row, agent_id, agent_name, note="handoff_taken_over")
+
     def give_back(self, conversation_id: str, agent_id: str) -> None:
         """The owner returns the conversation to the bot. What they left unanswered nobody will answer: the borrower is told.
 
@@ -270,9 +284,9 @@ class HandoffService:
         self._conversations.change_owner(conversation_id, expected="bot", agent=None, to="agent", to_agent=agent_id)
         return self._assign(row, agent_id, agent_name)
 
-    def _assign(self, row: HandoffRequest, agent_id: str, agent_name: str | None) -> Handoff:
+    def _assign(self, row: HandoffRequest, agent_id: str, agent_name: str | None, *, note: str = "handoff_assigned") -> Handoff:
         row.agent_id, row.assigned_at, row.state, row.for_agent = agent_id, self._clock.now(), "assigned", None
-        self._note(row.conversation_id, "handoff_assigned", agent_name=agent_name or agent_id)
+        self._note(row.conversation_id, note, agent_name=agent_name or agent_id)
         return self._describe(row)
 
     def _lock(self, conversation_id: str) -> Conversation:

@@ -134,11 +134,14 @@ class AttendanceService:
             raise DeskFull("as many conversations as this agent may have at once", most=most)
 
     def transfer(self, conversation_id: str, agent_id: str, *, to_agent: str | None) -> None:
-        """To a colleague by name, or to whoever is next. Raises ``ColleagueNotFound``, ``NotTheOwner``."""
+        """From the agent who owns it to a colleague by name, or to whoever is next.
+
+        Raises ``ColleagueNotFound``, ``NotTheOwner``.
+        """
         if to_agent is not None:
             self._agent(to_agent)
         self._handoffs.transfer(conversation_id, agent_id, to_agent=to_agent)
-        self._record("transferred", conversation_id, to=to_agent)
+        self._record("transferred", conversation_id, to=to_agent, agent=agent_id)
 
     # --- runs of the worker
 

@@ -19,7 +19,7 @@ from bot.conversations.runtime import CurrentRuntime, Runtime
 from bot.core.http import ERRORS, FilledStr
 from bot.core.limits.service import this_address
 from bot.core.origin import refine_origin
-from bot.desk.access import CurrentAgent
+from bot.desk.access import CurrentAgent, Supervisor
 from bot.desk.attendance import AttendanceService
 from bot.desk.errors import RevealReasonMissing
 from bot.desk.login import AgentIdentity, Login
@@ -205,6 +205,22 @@ async def claim(conversation_id: ConversationId, agent: CurrentAgent, runtime: C
     return HandoffCard(state=handoff.state, position=handoff.position, reason=handoff.reason, case_no=handoff.case_no)
 
 
+@router.post("/conversations/{conversation_id}/take-over", summary="Take a conversation from the agent who owns it")
+async def take_over(conversation_id: ConversationId, agent: Supervisor, runtime: CurrentRuntime) -> HandoffCard:
+    """For supervisors. 409 `not_with_agent` when no agent owns it, `desk_full` above the cap; again, it changes nothing."""
+
+    def take(session: Session) -> Handoff:
+        desk = DeskService(session, runtime.clock, runtime.texts, runtime.loans.open(session))
+        if not desk.owns(agent, conversation_id):
+            AttendanceService(session, runtime.clock, runtime.texts).require_room(agent.agent_id)
+        return desk.take_over(agent, conversation_id)
+
+    handoff = await runtime.gateway.transaction(take)
+    runtime.gateway.grew(conversation_id)
+    log.info("conversation taken over", conversation=conversation_id)
+    return HandoffCard(state=handoff.state, position=handoff.position, reason=handoff.reason, case_no=handoff.case_no)
+
+
 @router.post("/conversations/{conversation_id}/reply", status_code=201, summary="Answer the borrower")
 async def reply(conversation_id: ConversationId, body: ReplyRequest, agent: CurrentAgent, runtime: CurrentRuntime) -> ReplyStored:
     """403 `not_the_owner` unless this agent owns the conversation."""
@@ -232,12 +248,16 @@ async def give_back(conversation_id: ConversationId, agent: CurrentAgent, runtim
 async def transfer(
     conversation_id: ConversationId, body: TransferRequest, agent: CurrentAgent, runtime: CurrentRuntime
 ) -> OwnerView:
-    """403 `not_the_owner`, 404 `colleague_not_found`. It waits at the front of the queue until it is taken."""
+    """403 `not_the_owner`, 404 `colleague_not_found`. It waits at the front of the queue until it is taken.
+
+    A supervisor also passes on what an agent owns.
+    """
 
     def pass_on(session: Session) -> None:
-        DeskService(session, runtime.clock, runtime.texts, runtime.loans.open(session)).require_owner(agent, conversation_id)
+        desk = DeskService(session, runtime.clock, runtime.texts, runtime.loans.open(session))
+        owner = desk.require_may_pass_on(agent, conversation_id)
         attendance = AttendanceService(session, runtime.clock, runtime.texts)
-        attendance.transfer(conversation_id, agent.agent_id, to_agent=body.to_agent)
+        attendance.transfer(conversation_id, owner, to_agent=body.to_agent)
 
     await runtime.gateway.transaction(pass_on)
     runtime.gateway.grew(conversation_id)

@@ -293,3 +293,34 @@ async def test_over_http_presence_colleagues_transfer_and_reading(stack: Stack) 
     assert (await stack.client.post(f"{base}/transfer", json={"to_agent": "A2003"}, headers=first)).json() == {"owner": "queue"}
     waiting = (await stack.client.get("/desk/api/queue", headers=second)).json()["waiting"]
     assert [(item["conversation_id"], item["for_agent"]) for item in waiting] == [(conversation, "A2003")]
+
+
+async def test_a_supervisor_takes_a_conversation_from_an_agent_or_passes_it_on(stack: Stack) -> None:
+    sender, token = await stack.visitor()
+    await stack.say("转人工", sender=sender, token=token)
+    conversation = stack.conversation(sender=sender).id
+    stack.request_human(conversation)
+    agent, boss = stack.agent("A2001"), stack.agent("S2101")
+    base = f"/desk/api/conversations/{conversation}"
+    refused = await stack.client.post(f"{base}/take-over", headers=boss)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "not_with_agent"), "waiting: they claim it"
+    await stack.client.post(f"{base}/claim", headers=agent)
+    refused = await stack.client.post(f"{base}/take-over", headers=stack.agent("A2002"))
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "role_not_allowed")
+    for _ in range(2):
+        taken = await stack.client.post(f"{base}/take-over", headers=boss)
+        assert (taken.status_code, taken.json()["state"]) == (200, "assigned")
+    assert stack.conversation(sender=sender).agent_id == "S2101"
+    told = [row.text or "" for row in stack.log(conversation) if row.author == "system"]
+    assert len([text for text in told if "接手" in text]) == 1
+    assert (await stack.client.post(f"{base}/reply", json={"text": "在"}, headers=agent)).status_code == 403
+    await stack.client.post(f"{base}/transfer", json={"to_agent": "A2001"}, headers=boss)
+    await stack.client.post(f"{base}/claim", headers=agent)
+    assert (await stack.client.post(f"{base}/transfer", json={"to_agent": "A2002"}, headers=boss)).status_code == 200
+    (waiting,) = (await stack.client.get("/desk/api/queue", headers=agent)).json()["waiting"]
+    assert (waiting["conversation_id"], waiting["for_agent"]) == (conversation, "A2002")
+    trail = (await stack.client.get("/desk/api/audit", params={"conversation_id": conversation}, headers=boss)).json()["entries"]
+    deeds = [(item["action"], item["actor"]["id"], item["details"]) for item in trail]
+    assert ("conversation.taken_over", "S2101", {"agent": "A2001"}) in deeds
+    assert ("conversation.transferred", "S2101", {"to": "A2002", "agent": "A2001"}) in deeds
+    assert len([deed for deed in deeds if deed[0] == "conversation.taken_over"]) == 1
