@@ -326,6 +326,22 @@ class ConversationRepository:
         )
         return self.session.scalar(query)
 
+    def words_about(self, conversation_id: str, moment: datetime, limit: int = 10) -> list[str]:
+        """What the borrower wrote from their last message up to ``moment`` on, oldest first; at most the newest ``limit``."""
+        words = func.coalesce(Message.shown_text, Message.text)
+        query = (
+            select(words, Message.created_at)
+            .where(Message.conversation_id == conversation_id, Message.direction == "in", func.trim(words) != "")
+            .order_by(Message.seq.desc())
+            .limit(limit)
+        )
+        found: list[str] = []
+        for text, at in self.session.execute(query):
+            found.append(text)
+            if at <= moment:
+                break
+        return found[::-1]
+
     def log_head(self) -> int:
         """The largest message id."""
         return self.session.scalar(select(func.max(Message.id))) or 0

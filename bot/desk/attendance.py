@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 
 from bot.audit.service import AuditTrail, Detail, Subject
 from bot.conversations.errors import AlreadyClaimed, NotInQueue, NotTheOwner
-from bot.conversations.handoff import HandoffService, Waiting
+from bot.conversations.handoff import Handoff, HandoffService, Waiting
+from bot.conversations.office_hours import OfficeHours
 from bot.conversations.repository import ConversationRepository
 from bot.core.clock import Clock
 from bot.core.settings import ROOT
@@ -69,12 +70,21 @@ class Colleague:
 
 
 class AttendanceService:
-    def __init__(self, session: Session, clock: Clock, texts: Texts, policy: HandoffPolicy | None = None) -> None:
+    """``hours``: by default those of the settings."""
+
+    def __init__(
+        self,
+        session: Session,
+        clock: Clock,
+        texts: Texts,
+        policy: HandoffPolicy | None = None,
+        hours: OfficeHours | None = None,
+    ) -> None:
         self._session = session
         self._clock = clock
         self._repository = DeskRepository(session)
         self._conversations = ConversationRepository(session)
-        self._handoffs = HandoffService(session, clock, texts)
+        self._handoffs = HandoffService(session, clock, texts, hours)
         self._trail = AuditTrail(session, clock)
         self.policy = policy or default_policy()
 
@@ -133,23 +143,27 @@ class AttendanceService:
         if self._conversations.loads().get(agent_id, 0) >= most:
             raise DeskFull("as many conversations as this agent may have at once", most=most)
 
-    def transfer(self, conversation_id: str, agent_id: str, *, to_agent: str | None) -> None:
+    def transfer(self, conversation_id: str, agent_id: str, *, to_agent: str | None) -> Handoff:
         """From the agent who owns it to a colleague by name, or to whoever is next.
 
         Raises ``ColleagueNotFound``, ``NotTheOwner``.
         """
         if to_agent is not None:
             self._agent(to_agent)
-        self._handoffs.transfer(conversation_id, agent_id, to_agent=to_agent)
+        handoff = self._handoffs.transfer(conversation_id, agent_id, to_agent=to_agent)
         self._record("transferred", conversation_id, to=to_agent, agent=agent_id)
+        return handoff
 
     # --- runs of the worker
 
     def assign_next(self) -> str | None:
         """Gives the first waiting borrower who can be served to the fitting agent with the lightest load.
 
-        Returns the conversation, or ``None`` when nobody waits or nobody fits. Outside office hours nothing is assigned.
+        Returns the conversation, or ``None`` when nobody waits or nobody fits. Outside office hours nothing is assigned: who is
+        still there may claim.
         """
+        if not self._handoffs.open_now():
+            return None
         self._repository.attendance(lock=True)  # so that two workers cannot both give the same borrower, or fill the same gap
         there = [each for each in self.colleagues() if each.presence == "online" and each.load < each.most]
         if not there:
@@ -197,6 +211,19 @@ class AttendanceService:
             return False
         self._record("taken_back", conversation_id, agent=agent_id)
         log.warning("handoff_taken_back", conversation=conversation_id, agent=agent_id)
+        return True
+
+    def to_put_off(self) -> list[str]:
+        """Who still waits online although the office has closed."""
+        return [] if self._handoffs.open_now() else [item.conversation_id for item in self._handoffs.queue() if not item.offline]
+
+    def put_off(self, conversation_id: str) -> bool:
+        """The bot goes on with such a borrower, and the request is kept; ``False`` when they were taken or left meanwhile."""
+        handoff = self._handoffs.put_off(conversation_id)
+        if handoff is None:
+            return False
+        self._record("put_off", conversation_id)
+        log.info("handoff_put_off", conversation=conversation_id, case=handoff.case_no)
         return True
 
     def _record(self, what: str, conversation_id: str, **details: Detail) -> None:

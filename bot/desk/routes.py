@@ -250,19 +250,19 @@ async def transfer(
 ) -> OwnerView:
     """403 `not_the_owner`, 404 `colleague_not_found`. It waits at the front of the queue until it is taken.
 
-    A supervisor also passes on what an agent owns.
+    A supervisor also passes on what an agent owns. Outside office hours the bot goes on, and the request is kept.
     """
 
-    def pass_on(session: Session) -> None:
+    def pass_on(session: Session) -> Handoff:
         desk = DeskService(session, runtime.clock, runtime.texts, runtime.loans.open(session))
         owner = desk.require_may_pass_on(agent, conversation_id)
         attendance = AttendanceService(session, runtime.clock, runtime.texts)
-        attendance.transfer(conversation_id, owner, to_agent=body.to_agent)
+        return attendance.transfer(conversation_id, owner, to_agent=body.to_agent)
 
-    await runtime.gateway.transaction(pass_on)
+    handoff = await runtime.gateway.transaction(pass_on)
     runtime.gateway.grew(conversation_id)
     log.info("conversation transferred", conversation=conversation_id, to=body.to_agent)
-    return OwnerView(owner="queue")
+    return OwnerView(owner="bot" if handoff.state == "offline" else "queue")
 
 
 @router.post("/conversations/{conversation_id}/read", status_code=204, summary="How far I have read")

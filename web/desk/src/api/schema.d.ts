@@ -228,7 +228,7 @@ export interface paths {
          * Pass the conversation on to a colleague, or to whoever is next
          * @description 403 `not_the_owner`, 404 `colleague_not_found`. It waits at the front of the queue until it is taken.
          *
-         *     A supervisor also passes on what an agent owns.
+         *     A supervisor also passes on what an agent owns. Outside office hours the bot goes on, and the request is kept.
          */
         post: operations["transfer_desk_api_conversations__conversation_id__transfer_post"];
         delete?: never;
