@@ -59,6 +59,8 @@ class Waiting:
     for_agent: str | None = None
     due_case_no: str | None = None
     """The case near its deadline because of which they go before others."""
+    previous_agent: str | None = None
+    """Who passed them on, or left them alone."""
 
 
 @lru_cache(maxsize=1)
@@ -150,6 +152,7 @@ class HandoffService:
                 row.offline,
                 row.for_agent,
                 row.due_case_no,
+                row.previous_agent,
             )
             for position, row in enumerate(self._requests.queued(), start=1)
         ]
@@ -251,7 +254,7 @@ class HandoffService:
             raise NotTheOwner("another one owns the conversation")
         row = self._open(conversation_id)
         row.state, row.agent_id, row.assigned_at, row.offline = "queued", None, None, False
-        row.for_agent, row.priority = for_agent, max(row.priority, priority)
+        row.for_agent, row.previous_agent, row.priority = for_agent, agent_id, max(row.priority, priority)
         self._session.flush()
         if not self.open_now():
             return self._put_off(row, conversation)

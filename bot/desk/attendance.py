@@ -175,12 +175,16 @@ class AttendanceService:
         return None
 
     def _fitting(self, item: Waiting, there: list[Colleague]) -> Colleague | None:
-        """To whom it was passed on, else the lightest load; who has only the skill asked for comes before all-rounders."""
+        """To whom it was passed on, else the lightest load; who has only the skill asked for comes before all-rounders.
+
+        Who passed it on, or left the borrower alone, comes after everybody else.
+        """
         named = [each for each in there if each.agent.agent_id == item.for_agent]
         if named:
             return named[0]
         skill = self.policy.skills.get(item.reason)
         able = [each for each in there if not each.skills or skill is None or skill in each.skills]
+        able = [each for each in able if each.agent.agent_id != item.previous_agent] or able
         return min(able, key=lambda each: (each.load, skill not in each.skills, each.agent.agent_id), default=None)
 
     def _give(self, item: Waiting, to: Colleague) -> bool:

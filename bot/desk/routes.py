@@ -191,12 +191,13 @@ async def conversation(
 @router.post("/conversations/{conversation_id}/claim", summary="Take a waiting conversation")
 async def claim(conversation_id: ConversationId, agent: CurrentAgent, runtime: CurrentRuntime) -> HandoffCard:
     """409 `already_claimed` when another agent was faster (`details`: `by`, `name`), `not_in_queue` when nobody waits there,
-    `desk_full` above the cap.
+    `desk_full` above the cap. Claimed again by who has it, it changes nothing.
     """
 
     def take(session: Session) -> Handoff:
-        AttendanceService(session, runtime.clock, runtime.texts).require_room(agent.agent_id)
         desk = DeskService(session, runtime.clock, runtime.texts, runtime.loans.open(session))
+        if not desk.owns(agent, conversation_id):
+            AttendanceService(session, runtime.clock, runtime.texts).require_room(agent.agent_id)
         return desk.claim(agent, conversation_id)
 
     handoff = await runtime.gateway.transaction(take)

@@ -258,6 +258,38 @@ def test_who_answers_between_the_look_and_the_deed_keeps_the_borrower(desk: Data
     assert owners(desk) == {"u1": "A1"}
 
 
+def test_a_borrower_passed_on_to_anybody_goes_to_somebody_else(desk: Database, clock: FixedClock) -> None:
+    there(desk, clock, "A1")
+    conversation = waits(desk, clock, "u1")
+    run(desk, clock)
+    there(desk, clock, "A2", "A3")
+    with desk.transaction() as session:
+        attendance(session, clock).transfer(conversation, "A1", to_agent=None)
+    run(desk, clock)
+    assert owners(desk) == {"u1": "A2"}
+
+
+def test_who_passed_a_borrower_on_has_them_again_only_when_nobody_else_fits(desk: Database, clock: FixedClock) -> None:
+    there(desk, clock, "A1", "A2", skills={"A1": ["fraud"], "A2": ["complaints"]})
+    conversation = waits(desk, clock, "u1", reason="fraud")
+    run(desk, clock)
+    with desk.transaction() as session:
+        attendance(session, clock).transfer(conversation, "A1", to_agent=None)
+    run(desk, clock)
+    assert owners(desk) == {"u1": "A1"}, "better than nobody"
+
+
+def test_whom_an_agent_left_alone_goes_to_somebody_else(desk: Database, clock: FixedClock) -> None:
+    there(desk, clock, "A1")
+    waits(desk, clock, "u1")
+    run(desk, clock)
+    clock.advance(minutes=POLICY.silent_after_minutes)
+    there(desk, clock, "A1", "A2")
+    done = run(desk, clock)
+    assert (done["taken_back"], done["assigned"]) == (1, 1)
+    assert owners(desk) == {"u1": "A2"}
+
+
 def test_many_workers_at_once_give_each_borrower_to_one_agent(desk: Database, clock: FixedClock) -> None:
     there(desk, clock, "A1", "A2", "A3", most=4)
     for number in range(12):
@@ -324,3 +356,20 @@ async def test_a_supervisor_takes_a_conversation_from_an_agent_or_passes_it_on(s
     assert ("conversation.taken_over", "S2101", {"agent": "A2001"}) in deeds
     assert ("conversation.transferred", "S2101", {"to": "A2002", "agent": "A2001"}) in deeds
     assert len([deed for deed in deeds if deed[0] == "conversation.taken_over"]) == 1
+
+
+async def test_a_claim_repeated_at_the_cap_is_answered_like_the_first(stack: Stack) -> None:
+    headers = stack.agent("A2001")
+    paths = []
+    for number in range(POLICY.default_max_conversations + 1):
+        await stack.say("转人工", sender=f"u-{number}")
+        conversation = stack.conversation(sender=f"u-{number}").id
+        stack.request_human(conversation)
+        paths.append(f"/desk/api/conversations/{conversation}/claim")
+    *most, one_more = paths
+    for path in most:
+        assert (await stack.client.post(path, headers=headers)).status_code == 200
+    again = await stack.client.post(most[-1], headers=headers)
+    assert (again.status_code, again.json()["state"]) == (200, "assigned")
+    refused = await stack.client.post(one_more, headers=headers)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "desk_full")

@@ -146,7 +146,7 @@ export interface paths {
         /**
          * Take a waiting conversation
          * @description 409 `already_claimed` when another agent was faster (`details`: `by`, `name`), `not_in_queue` when nobody waits there,
-         *     `desk_full` above the cap.
+         *     `desk_full` above the cap. Claimed again by who has it, it changes nothing.
          */
         post: operations["claim_desk_api_conversations__conversation_id__claim_post"];
         delete?: never;
