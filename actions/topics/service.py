@@ -18,10 +18,8 @@ def hand_over(turn: Turn, reason: str, priority: int = PRIORITY_ASKED, *, case_n
     ``reason`` is a code for the desk: ``asked``, ``misunderstood``, ``fraud``, ``distress``.
     """
     service = HandoffService(turn.session, turn.clock, turn.texts)
-    handoff = service.request(turn.conversation.conversation_id, reason=reason, priority=priority, case_no=case_no)
-    if handoff.state == "offline" and turn.identified and handoff.case_no is None:
-        # Outside office hours nothing is lost: it becomes a case (product §5).
-        handoff = service.request(turn.conversation.conversation_id, reason=reason, case_no=call_back_case(turn))
+    conversation_id = turn.conversation.conversation_id
+    handoff = service.request(conversation_id, reason=reason, priority=priority, case_no=case_no, story=turn.story)
     if handoff.state == "queued":
         turn.answer("queued", intent="request_human", position=str(handoff.position or 1))
     elif handoff.state == "offline" and handoff.case_no:
@@ -42,17 +40,6 @@ def misunderstood_again(turn: Turn) -> bool:
     turn.say("give_up")
     hand_over(turn, "misunderstood")
     return True
-
-
-def call_back_case(turn: Turn) -> str:
-    """The number of the case that an agent works on when the office opens."""
-    opened = turn.cases.open_complaint(
-        **turn.origin,
-        story=turn.story,
-        callback_phone=None,
-        key=turn.key("call_back"),
-    )
-    return opened.case.case_no
 
 
 def case_line(turn: Turn, case: CaseView) -> str:

@@ -140,7 +140,8 @@ class AttachmentService:
             actor = Actor("borrower", customer_id or conversation.id)
             self._book.record(case, "fact_added", actor, data={"attachment": self._reference(file)})
         view = self._view(row)
-        message = {"direction": "in", "author": "borrower", "state": "answered", "external_id": message_id, "custom": view.card()}
+        state = "received" if conversation.owner == "agent" else "answered"  # a person is to look at it
+        message = {"direction": "in", "author": "borrower", "state": state, "external_id": message_id, "custom": view.card()}
         self._conversations.append_all(conversation.id, self._clock.now(), [message])
         return view
 

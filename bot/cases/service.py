@@ -6,7 +6,7 @@ idempotency ``key``: a repetition returns what the first call came to and adds n
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import date
 
 from sqlalchemy.orm import Session
@@ -16,12 +16,12 @@ from bot.cases.book import CaseBook, Intake, stored_story, told
 from bot.cases.disputes import Disputes
 from bot.cases.evidence import Evidence
 from bot.cases.evidence.sheet import EvidenceSheet
-from bot.cases.models import CaseRow
 from bot.cases.policy import CasePolicies
 from bot.cases.remedies import RemedyService
 from bot.cases.repeats import relation
 from bot.cases.suspects import without_own
-from bot.cases.thread import CLOCK_STOPS, EVENT_TYPES, Actor
+from bot.cases.taking_in import TakingIn
+from bot.cases.thread import EVENT_TYPES, Actor
 from bot.cases.views import (
     CaseView,
     DecisionView,
@@ -74,6 +74,7 @@ class CaseService:
         self._remedies = RemedyService(session, clock, loans, book=self.book)
         self._disputes = Disputes(self.book, loans, self._remedies)
         self._appeals = Appeals(self.book, self._disputes)
+        self._taking_in = TakingIn(self.book)
 
     # --- opening
 
@@ -92,7 +93,9 @@ class CaseService:
 
         Raises ``StoryMissing``, ``CallbackMissing`` (anonymous, without a number), ``InvalidPhone``, ``KeyReused``.
         """
-        return self._take_in(Intake("complaint", customer_id, conversation_id, channel, story, callback_phone, key, issues))
+        return self._taking_in.take_in(
+            Intake("complaint", customer_id, conversation_id, channel, story, callback_phone, key, issues)
+        )
 
     def open_fraud_report(
         self,
@@ -109,7 +112,9 @@ class CaseService:
 
         Public hotlines and the borrower's own phone are not.
         """
-        opened = self._take_in(Intake("fraud_report", customer_id, conversation_id, channel, story, callback_phone, key, issues))
+        opened = self._taking_in.take_in(
+            Intake("fraud_report", customer_id, conversation_id, channel, story, callback_phone, key, issues)
+        )
         contacts = ContactService(self.book.session, self.book.clock)
         named = without_own(contacts.check_all(story), self.loans, customer_id, callback_phone)
         contacts.report_each(named, conversation_id=conversation_id, customer_id=customer_id, case_no=opened.case.case_no)
@@ -117,7 +122,7 @@ class CaseService:
 
     def open_credit_correction(self, *, customer_id: str, conversation_id: str, channel: str, story: str, key: str) -> OpenedCase:
         """The credit report shows something wrong: a case with the bureau's 20-day clock."""
-        return self._take_in(Intake("credit_correction", customer_id, conversation_id, channel, story, None, key))
+        return self._taking_in.take_in(Intake("credit_correction", customer_id, conversation_id, channel, story, None, key))
 
     def open_dispute(
         self,
@@ -248,59 +253,3 @@ class CaseService:
         """The last day of an appeal; ``None`` when no decision stands or the day is past. Raises ``CaseNotFound``."""
         until = self._appeals.until(self.book.own(customer_id, case_no))
         return until if until is not None and until >= self.book.clock.today() else None
-
-    # --- inside
-
-    def _take_in(self, intake: Intake) -> OpenedCase:
-        """A new case, or the open one that this repeats or continues."""
-        fingerprint = intake.fingerprint()
-        earlier = self.book.earlier(intake.key, fingerprint)
-        if earlier is not None:
-            return OpenedCase(self.book.view(earlier[0]), merged=earlier[1] != "received")
-        joined = self._join_open(intake, fingerprint)
-        if joined is not None:
-            return OpenedCase(self.book.view(joined), merged=True)
-        return OpenedCase(self.book.view(self.book.open(intake, fingerprint=fingerprint)), merged=False)
-
-    def _join_open(self, intake: Intake, fingerprint: str) -> CaseRow | None:
-        """Adds the story to the open case of the same kind that it belongs to, if there is one.
-
-        Words without content belong to the matter that this conversation is about, and to no other. Two tellings about the same
-        kind of trouble (their leading issue) are one matter while the case is undecided, however different their words: a second
-        harassing call by collection is a new fact of the first complaint (decided; product §4 merges repeats).
-        """
-        continued: CaseRow | None = None
-        for case in self._open_cases(intake):
-            thread = self.book.thread(case)
-            related = relation(intake.story, told(thread), self.book.policy(case).repeats)
-            same_talk = case.conversation_id == intake.conversation_id
-            if related == "repeat" or (related == "nothing" and same_talk):
-                self.book.join(case, intake, fingerprint, "merged")
-                return case
-            if related == "other" and _leads_with(intake.issues, thread):
-                related = "new_facts"
-            if related == "new_facts" and continued is None:
-                continued = case
-        if continued is not None:
-            self.book.join_new_facts(continued, intake, fingerprint)
-        return continued
-
-    def _open_cases(self, intake: Intake) -> list[CaseRow]:
-        """Undecided cases of the same kind and complainant, newest first, locked.
-
-        Who is anonymous continues what they began in the same conversation under the same number. A number alone proves nothing:
-        joining by it would tell anyone that its owner complained, and the number of that case.
-        """
-        repository = self.book.repository
-        if intake.customer_id is not None:
-            rows = repository.of_customer(intake.customer_id)
-        else:
-            phone = self.book.callback(intake)
-            rows = repository.anonymous(intake.conversation_id, phone) if phone else []
-        same_kind = [repository.by_id(row.id, lock=True) for row in rows if row.kind == intake.kind]
-        return [row for row in same_kind if self.book.status(row) not in CLOCK_STOPS]
-
-
-def _leads_with(issues: tuple[str, ...], thread: Sequence[EventView]) -> bool:
-    """Whether the case was opened about the same leading issue."""
-    return bool(issues) and list(issues[:1]) == list(thread[0].data.get("issues", ())[:1])

@@ -2,7 +2,7 @@
 
 NotFound (404)          ConversationNotFound, NothingToRate, DeliveryNotFound, IncomingNotFound
 Forbidden (403)         SenderMismatch, NotTheOwner
-Conflict (409)          MessageIdReused, AlreadyClaimed, NotInQueue, AlreadyRated
+Conflict (409)          MessageIdReused, AlreadyClaimed, NotInQueue, NotWithAgent, AlreadyRated
 TooManyRequests (429)   TooManyMessages
 Unavailable (503)       ConversationBusy
 """
@@ -46,6 +46,12 @@ class NotInQueue(Conflict):
     """The conversation does not wait for a human."""
 
     code = "not_in_queue"
+
+
+class NotWithAgent(Conflict):
+    """No agent of ours has the conversation: nothing to take over."""
+
+    code = "not_with_agent"
 
 
 class TooManyMessages(TooManyRequests):

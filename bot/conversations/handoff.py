@@ -12,8 +12,10 @@ from sqlalchemy.orm import Session
 from bot.cases.book import CaseBook
 from bot.cases.near import NearDeadline, nearest_deadline
 from bot.cases.policy import CasePolicies
-from bot.conversations.errors import AlreadyClaimed, ConversationNotFound, NotInQueue, NotTheOwner
-from bot.conversations.models import Conversation, HandoffRequest
+from bot.cases.thread import EVENT_TYPES
+from bot.conversations.call_back import call_back_case
+from bot.conversations.errors import AlreadyClaimed, ConversationNotFound, NotInQueue, NotTheOwner, NotWithAgent
+from bot.conversations.models import PLATFORM_AGENT, Conversation, HandoffRequest
 from bot.conversations.office_hours import OfficeHours
 from bot.conversations.repository import ConversationRepository, HandoffRepository
 from bot.core.clock import Clock
@@ -57,6 +59,8 @@ class Waiting:
     for_agent: str | None = None
     due_case_no: str | None = None
     """The case near its deadline because of which they go before others."""
+    previous_agent: str | None = None
+    """Who passed them on, or left them alone."""
 
 
 @lru_cache(maxsize=1)
@@ -88,16 +92,20 @@ class HandoffService:
         self._hours = hours or _default_hours()
         self._policies = policies
 
-    def request(self, conversation_id: str, *, reason: str, priority: int = 0, case_no: str | None = None) -> Handoff:
+    def request(
+        self, conversation_id: str, *, reason: str, priority: int = 0, case_no: str | None = None, story: str | None = None
+    ) -> Handoff:
         """Puts the conversation into the queue; asked again, it keeps its place (and may gain priority, or a case).
 
         Who has a case near its deadline goes before those who have none (data/catalogue/complaint_clock.yml).
-        Outside office hours it stays with the bot (state ``offline``); asked again within them, it joins the queue.
+        Outside office hours it stays with the bot (state ``offline``), and of an identified borrower it becomes a case with a
+        call-back (product §5), unless it is about a case already; asked again within them, it joins the queue.
 
         ``reason`` is a short code (``asked``, ``fraud``, ``distress``, …); ``case_no`` the case that it is about, shown on the
-        card and to the agent. Raises ``ConversationNotFound``.
+        card and to the agent; ``story`` what the case is to say, by default what they wrote. Raises ``ConversationNotFound``.
         """
-        near = self._near_deadline(self._lock(conversation_id))
+        conversation = self._lock(conversation_id)
+        near = self._near_deadline(conversation)
         priority = max(priority, near.priority if near else 0)
         existing = self._requests.open_of(conversation_id)
         if existing is not None:
@@ -105,9 +113,10 @@ class HandoffService:
                 existing.priority = max(priority, existing.priority)
                 existing.due_case_no = near.case.case_no if near else existing.due_case_no
             existing.case_no = case_no or existing.case_no
-            if existing.offline and existing.state == "queued" and self._hours.open_at(self._clock.now()):
+            if existing.offline and existing.state == "queued" and self.open_now():
                 existing.offline, existing.requested_at = False, self._clock.now()
                 self._enqueue(conversation_id)
+            self._call_back(existing, conversation, story)
             self._session.flush()
             return self._describe(existing)
         row = HandoffRequest(
@@ -117,12 +126,13 @@ class HandoffService:
             case_no=case_no,
             due_case_no=near.case.case_no if near else None,
             state="queued",
-            offline=not self._hours.open_at(self._clock.now()),
+            offline=not self.open_now(),
             requested_at=self._clock.now(),
         )
         self._requests.add(row)
         if not row.offline:
             self._enqueue(conversation_id)
+        self._call_back(row, conversation, story)
         return self._describe(row)
 
     def current(self, conversation_id: str) -> Handoff | None:
@@ -142,6 +152,7 @@ class HandoffService:
                 row.offline,
                 row.for_agent,
                 row.due_case_no,
+                row.previous_agent,
             )
             for position, row in enumerate(self._requests.queued(), start=1)
         ]
@@ -178,12 +189,30 @@ class HandoffService:
             return self._describe(self._open(conversation_id))
         return self._assign(self._open(conversation_id), agent_id, agent_name)
 
+    def take_over(self, conversation_id: str, agent_id: str, *, agent_name: str) -> Handoff:
+        """The agent takes the conversation from the colleague who owns it; a repetition changes nothing. Who may, the desk says.
+
+        Raises ``NotWithAgent`` (the bot's, in the queue, or with colleagues on a platform), ``ConversationNotFound``.
+        """
+        owner = self._lock(conversation_id).agent_id
+        if owner is None or owner == PLATFORM_AGENT:
+            raise NotWithAgent("no agent of ours has the conversation")
+        row = self._open(conversation_id)
+        if owner == agent_id:
+            return self._describe(row)
+        self._conversations.change_owner(conversation_id, expected="agent", agent=owner, to="agent", to_agent=agent_id)
+        return self._assign(row, agent_id, agent_name, note="handoff_taken_over")
+
     def give_back(self, conversation_id: str, agent_id: str) -> None:
-        """The owner returns the conversation to the bot. Raises ``NotTheOwner``, ``ConversationNotFound``."""
+        """The owner returns the conversation to the bot. What they left unanswered nobody will answer: the borrower is told.
+
+        Raises ``NotTheOwner``, ``ConversationNotFound``.
+        """
         self._lock(conversation_id)
         if not self._conversations.change_owner(conversation_id, expected="agent", agent=agent_id, to="bot", to_agent=None):
             raise NotTheOwner("another one owns the conversation")
-        request = self._end(conversation_id, "handoff_given_back")
+        unanswered = self._conversations.mark_received_as_answered(conversation_id)
+        request = self._end(conversation_id, "handoff_given_back_unanswered" if unanswered else "handoff_given_back")
         self._note(conversation_id, "rating_request", custom={"type": "rating", "handoff_id": request.id, "score": None})
 
     def transfer(self, conversation_id: str, agent_id: str, *, to_agent: str | None = None) -> Handoff:
@@ -191,7 +220,6 @@ class HandoffService:
 
         Raises ``NotTheOwner``, ``ConversationNotFound``.
         """
-        self._lock(conversation_id)
         return self._requeue(conversation_id, agent_id, "handoff_transferred", for_agent=to_agent)
 
     def requeue(self, conversation_id: str, agent_id: str, *, priority: int) -> Handoff:
@@ -199,21 +227,63 @@ class HandoffService:
 
         Raises ``NotTheOwner``, ``ConversationNotFound``.
         """
-        self._lock(conversation_id)
         return self._requeue(conversation_id, agent_id, "handoff_requeued", priority=priority)
+
+    def put_off(self, conversation_id: str) -> Handoff | None:
+        """The office has closed: who still waits goes on with the bot, and the request is kept, as if made now.
+
+        ``None`` when there is nobody to put off: the office is open, or they were taken, left, or put off meanwhile.
+        Raises ``ConversationNotFound``.
+        """
+        conversation = self._lock(conversation_id)
+        row = self._requests.open_of(conversation_id)
+        if self.open_now() or row is None or row.state != "queued" or row.offline:
+            return None
+        return self._put_off(row, conversation)
+
+    def open_now(self) -> bool:
+        """Whether the office is open."""
+        return self._hours.open_at(self._clock.now())
 
     def _requeue(
         self, conversation_id: str, agent_id: str, note: str, *, for_agent: str | None = None, priority: int = 0
     ) -> Handoff:
-        """The request keeps its place in time: who has waited is not sent to the end."""
+        """The request keeps its place in time: who has waited is not sent to the end. Office closed: it is put off."""
+        conversation = self._lock(conversation_id)
         if not self._conversations.change_owner(conversation_id, expected="agent", agent=agent_id, to="queue", to_agent=None):
             raise NotTheOwner("another one owns the conversation")
         row = self._open(conversation_id)
         row.state, row.agent_id, row.assigned_at, row.offline = "queued", None, None, False
-        row.for_agent, row.priority = for_agent, max(row.priority, priority)
+        row.for_agent, row.previous_agent, row.priority = for_agent, agent_id, max(row.priority, priority)
         self._session.flush()
+        if not self.open_now():
+            return self._put_off(row, conversation)
         self._note(conversation_id, note)
         return self._describe(row)
+
+    def _put_off(self, row: HandoffRequest, conversation: Conversation) -> Handoff:
+        """From the queue to the bot, with the words and the card that whoever asks at this hour gets."""
+        self._conversations.change_owner(conversation.id, expected="queue", agent=None, to="bot", to_agent=None)
+        self._conversations.mark_received_as_answered(conversation.id)  # agents find it with the request
+        row.offline = True
+        self._call_back(row, conversation, None)
+        handoff = self._describe(row)
+        hours = str(self._hours)
+        if handoff.case_no is None:
+            self._note(conversation.id, "handoff_noted", custom=handoff.card(), hours=hours)
+        else:
+            self._note(conversation.id, "handoff_put_off", custom=handoff.card(), hours=hours, case_no=handoff.case_no)
+        return handoff
+
+    def _call_back(self, row: HandoffRequest, conversation: Conversation, story: str | None) -> None:
+        """Outside office hours nothing is lost (product §5): an identified borrower's request becomes a case, once."""
+        if not row.offline or row.state != "queued" or row.case_no is not None or not conversation.customer_id:
+            return
+        words = story or "\n".join(self._conversations.words_about(conversation.id, row.requested_at))
+        words = words or (self._texts or _default_texts()).answers["request_human"].title
+        book = CaseBook(self._session, self._clock, self._policies, untold=EVENT_TYPES)
+        row.case_no = call_back_case(book, conversation, words, key=f"{conversation.id}:handoff:{row.id}:call_back")
+        self._session.flush()
 
     def leave(self, conversation_id: str, *, announce: bool = True) -> None:
         """The borrower no longer wants to wait. Without ``announce`` the caller tells them (text ``handoff_left``).
@@ -223,6 +293,7 @@ class HandoffService:
         self._lock(conversation_id)
         if not self._conversations.change_owner(conversation_id, expected="queue", agent=None, to="bot", to_agent=None):
             raise NotInQueue("the conversation does not wait for a human")
+        self._conversations.mark_received_as_answered(conversation_id)  # of an agent who left them alone
         self._end(conversation_id, "handoff_left" if announce else None)
 
     def reply(self, conversation_id: str, agent_id: str, text: str, *, message_id: str | None = None) -> int:
@@ -265,9 +336,9 @@ class HandoffService:
         self._conversations.change_owner(conversation_id, expected="bot", agent=None, to="agent", to_agent=agent_id)
         return self._assign(row, agent_id, agent_name)
 
-    def _assign(self, row: HandoffRequest, agent_id: str, agent_name: str | None) -> Handoff:
+    def _assign(self, row: HandoffRequest, agent_id: str, agent_name: str | None, *, note: str = "handoff_assigned") -> Handoff:
         row.agent_id, row.assigned_at, row.state, row.for_agent = agent_id, self._clock.now(), "assigned", None
-        self._note(row.conversation_id, "handoff_assigned", agent_name=agent_name or agent_id)
+        self._note(row.conversation_id, note, agent_name=agent_name or agent_id)
         return self._describe(row)
 
     def _lock(self, conversation_id: str) -> Conversation:

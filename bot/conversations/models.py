@@ -124,6 +124,8 @@ class HandoffRequest(Base):
     """Asked for outside office hours: queued, but the bot goes on until an agent claims the conversation."""
     for_agent: Mapped[str | None] = mapped_column(String(32))
     """Transferred to this colleague, who has not taken it yet; anybody may."""
+    previous_agent: Mapped[str | None] = mapped_column(String(32))
+    """Who passed it on, or left the borrower alone: assigned to them again only when nobody else fits."""
     requested_at: Mapped[datetime]
     assigned_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]

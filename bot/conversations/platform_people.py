@@ -62,6 +62,7 @@ class PlatformPeople:
         request = self._requests.open_of(conversation.id)
         if request is not None:
             request.state, request.closed_at = "closed", self._clock.now()
+        self._conversations.mark_received_as_answered(conversation.id)
         self._hand(conversation, "bot", None)
         if note is not None:
             self._say(conversation, note, author="system", deliver=deliver)

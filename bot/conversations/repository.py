@@ -120,18 +120,27 @@ class ConversationRepository:
         return self.session.scalars(query.order_by(Conversation.created_at)).all()
 
     def left_alone(self, since: datetime) -> Sequence[tuple[str, str, datetime]]:
-        """(conversation, its agent, when the oldest unanswered message came) where the borrower waits for a reply since then."""
-        waits = (
+        """(conversation, its agent, waiting since) of borrowers who wait for an agent of ours at least since ``since``.
+
+        They wait from their oldest unanswered message on, or from the agent's coming when that was later; and until the agent's
+        first word also without having written.
+        """
+        unanswered = (
             select(Message.conversation_id, func.min(Message.created_at).label("at"))
             .where(Message.direction == "in", Message.state == "received")
             .group_by(Message.conversation_id)
             .subquery()
         )
+        came = HandoffRequest.assigned_at
+        spoke = exists().where(Message.conversation_id == Conversation.id, Message.author == "agent", Message.created_at >= came)
+        waiting = case((and_(spoke, unanswered.c.at > came), unanswered.c.at), else_=came)
         query = (
-            select(Conversation.id, Conversation.agent_id, waits.c.at)
-            .join(waits, waits.c.conversation_id == Conversation.id)
-            .where(Conversation.owner == "agent", Conversation.agent_id != PLATFORM_AGENT, waits.c.at <= since)
-            .order_by(waits.c.at)
+            select(Conversation.id, Conversation.agent_id, waiting)
+            .join(HandoffRequest, HandoffRequest.conversation_id == Conversation.id)
+            .outerjoin(unanswered, unanswered.c.conversation_id == Conversation.id)
+            .where(Conversation.owner == "agent", Conversation.agent_id != PLATFORM_AGENT, HandoffRequest.state == "assigned")
+            .where(or_(~spoke, unanswered.c.at.is_not(None)), waiting <= since)
+            .order_by(waiting)
         )
         return [(number, str(agent_id), at) for number, agent_id, at in self.session.execute(query)]
 
@@ -317,6 +326,22 @@ class ConversationRepository:
         )
         return self.session.scalar(query)
 
+    def words_about(self, conversation_id: str, moment: datetime, limit: int = 10) -> list[str]:
+        """What the borrower wrote from their last message up to ``moment`` on, oldest first; at most the newest ``limit``."""
+        words = func.coalesce(Message.shown_text, Message.text)
+        query = (
+            select(words, Message.created_at)
+            .where(Message.conversation_id == conversation_id, Message.direction == "in", func.trim(words) != "")
+            .order_by(Message.seq.desc())
+            .limit(limit)
+        )
+        found: list[str] = []
+        for text, at in self.session.execute(query):
+            found.append(text)
+            if at <= moment:
+                break
+        return found[::-1]
+
     def log_head(self) -> int:
         """The largest message id."""
         return self.session.scalar(select(func.max(Message.id))) or 0
@@ -374,14 +399,16 @@ class ConversationRepository:
     def mark_sent(self, message_ids: Sequence[int]) -> None:
         self.session.execute(update(Message).where(Message.id.in_(message_ids), Message.state == "queued").values(state="sent"))
 
-    def mark_received_as_answered(self, conversation_id: str) -> None:
-        """A human's reply answers everything that the borrower wrote before it."""
-        self.session.execute(
+    def mark_received_as_answered(self, conversation_id: str) -> bool:
+        """A human's reply answers everything that the borrower wrote before it. Whether there was anything."""
+        result = self.session.execute(
             update(Message)
             .where(Message.conversation_id == conversation_id, Message.direction == "in", Message.state == "received")
             .values(state="answered")
+            .returning(Message.id)
             .execution_options(synchronize_session=False)
         )
+        return result.first() is not None
 
     def interrupted(self, now: datetime, *, all_of_them: bool) -> Sequence[Message]:
         """Messages in processing whose worker is gone: all, or those whose turn has run out."""

@@ -41,6 +41,8 @@ REQUIRED_TEXTS = (
     "handoff_given_back",
     "handoff_left",
     "handoff_noted",
+    "handoff_offline",
+    "handoff_put_off",
     "step_up_failed",
     "step_up_expired",
     "step_up_locked",
@@ -296,6 +298,8 @@ class TurnService:
 
     def _ask_for_human(self, conversation_id: str) -> BotMessage:
         handoff = self._handoffs.request(conversation_id, reason="asked")
+        if handoff.case_no is not None and handoff.state == "offline":
+            return self._say("handoff_offline", card=handoff.card(), case_no=handoff.case_no)
         if handoff.state == "offline":
             return self._say("handoff_noted", card=handoff.card(), hours=str(self._hours))
         return self._say("handoff_queued", card=handoff.card(), position=str(handoff.position))

@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 
 from bot.audit.service import AuditTrail, Detail, Subject
 from bot.conversations.errors import AlreadyClaimed, NotInQueue, NotTheOwner
-from bot.conversations.handoff import HandoffService, Waiting
+from bot.conversations.handoff import Handoff, HandoffService, Waiting
+from bot.conversations.office_hours import OfficeHours
 from bot.conversations.repository import ConversationRepository
 from bot.core.clock import Clock
 from bot.core.settings import ROOT
@@ -69,12 +70,21 @@ class Colleague:
 
 
 class AttendanceService:
-    def __init__(self, session: Session, clock: Clock, texts: Texts, policy: HandoffPolicy | None = None) -> None:
+    """``hours``: by default those of the settings."""
+
+    def __init__(
+        self,
+        session: Session,
+        clock: Clock,
+        texts: Texts,
+        policy: HandoffPolicy | None = None,
+        hours: OfficeHours | None = None,
+    ) -> None:
         self._session = session
         self._clock = clock
         self._repository = DeskRepository(session)
         self._conversations = ConversationRepository(session)
-        self._handoffs = HandoffService(session, clock, texts)
+        self._handoffs = HandoffService(session, clock, texts, hours)
         self._trail = AuditTrail(session, clock)
         self.policy = policy or default_policy()
 
@@ -133,20 +143,27 @@ class AttendanceService:
         if self._conversations.loads().get(agent_id, 0) >= most:
             raise DeskFull("as many conversations as this agent may have at once", most=most)
 
-    def transfer(self, conversation_id: str, agent_id: str, *, to_agent: str | None) -> None:
-        """To a colleague by name, or to whoever is next. Raises ``ColleagueNotFound``, ``NotTheOwner``."""
+    def transfer(self, conversation_id: str, agent_id: str, *, to_agent: str | None) -> Handoff:
+        """From the agent who owns it to a colleague by name, or to whoever is next.
+
+        Raises ``ColleagueNotFound``, ``NotTheOwner``.
+        """
         if to_agent is not None:
             self._agent(to_agent)
-        self._handoffs.transfer(conversation_id, agent_id, to_agent=to_agent)
-        self._record("transferred", conversation_id, to=to_agent)
+        handoff = self._handoffs.transfer(conversation_id, agent_id, to_agent=to_agent)
+        self._record("transferred", conversation_id, to=to_agent, agent=agent_id)
+        return handoff
 
     # --- runs of the worker
 
     def assign_next(self) -> str | None:
         """Gives the first waiting borrower who can be served to the fitting agent with the lightest load.
 
-        Returns the conversation, or ``None`` when nobody waits or nobody fits. Outside office hours nothing is assigned.
+        Returns the conversation, or ``None`` when nobody waits or nobody fits. Outside office hours nothing is assigned: who is
+        still there may claim.
         """
+        if not self._handoffs.open_now():
+            return None
         self._repository.attendance(lock=True)  # so that two workers cannot both give the same borrower, or fill the same gap
         there = [each for each in self.colleagues() if each.presence == "online" and each.load < each.most]
         if not there:
@@ -158,12 +175,16 @@ class AttendanceService:
         return None
 
     def _fitting(self, item: Waiting, there: list[Colleague]) -> Colleague | None:
-        """To whom it was passed on, else the lightest load; who has only the skill asked for comes before all-rounders."""
+        """To whom it was passed on, else the lightest load; who has only the skill asked for comes before all-rounders.
+
+        Who passed it on, or left the borrower alone, comes after everybody else.
+        """
         named = [each for each in there if each.agent.agent_id == item.for_agent]
         if named:
             return named[0]
         skill = self.policy.skills.get(item.reason)
         able = [each for each in there if not each.skills or skill is None or skill in each.skills]
+        able = [each for each in able if each.agent.agent_id != item.previous_agent] or able
         return min(able, key=lambda each: (each.load, skill not in each.skills, each.agent.agent_id), default=None)
 
     def _give(self, item: Waiting, to: Colleague) -> bool:
@@ -176,21 +197,37 @@ class AttendanceService:
         return True
 
     def left_alone(self) -> list[tuple[str, str]]:
-        """(conversation, its agent) where the borrower has waited too long for a reply."""
+        """(conversation, its agent) where the borrower has waited too long for a reply. A closed account is away."""
         now = self._clock.now()
         idle, silent = (timedelta(minutes=n) for n in (self.policy.idle_after_minutes, self.policy.silent_after_minutes))
-        away = {each.agent.agent_id for each in self.colleagues() if each.presence == "away"}
+        there = {each.agent.agent_id for each in self.colleagues() if each.presence != "away"}
         waiting = self._conversations.left_alone(now - idle)
-        return [(number, agent_id) for number, agent_id, at in waiting if agent_id in away or at + silent <= now]
+        return [(number, agent_id) for number, agent_id, at in waiting if agent_id not in there or at + silent <= now]
 
     def take_back(self, conversation_id: str, agent_id: str) -> bool:
-        """Puts such a borrower to the front of the queue; ``False`` when the agent has given them back meanwhile."""
+        """Puts such a borrower to the front of the queue; ``False`` when the agent has answered or given them back meanwhile."""
+        self._conversations.get(conversation_id, lock=True)
+        if (conversation_id, agent_id) not in self.left_alone():
+            return False
         try:
             self._handoffs.requeue(conversation_id, agent_id, priority=self.policy.requeue_priority)
         except NotTheOwner:
             return False
         self._record("taken_back", conversation_id, agent=agent_id)
         log.warning("handoff_taken_back", conversation=conversation_id, agent=agent_id)
+        return True
+
+    def to_put_off(self) -> list[str]:
+        """Who still waits online although the office has closed."""
+        return [] if self._handoffs.open_now() else [item.conversation_id for item in self._handoffs.queue() if not item.offline]
+
+    def put_off(self, conversation_id: str) -> bool:
+        """The bot goes on with such a borrower, and the request is kept; ``False`` when they were taken or left meanwhile."""
+        handoff = self._handoffs.put_off(conversation_id)
+        if handoff is None:
+            return False
+        self._record("put_off", conversation_id)
+        log.info("handoff_put_off", conversation=conversation_id, case=handoff.case_no)
         return True
 
     def _record(self, what: str, conversation_id: str, **details: Detail) -> None:

@@ -19,7 +19,7 @@ from bot.conversations.runtime import CurrentRuntime, Runtime
 from bot.core.http import ERRORS, FilledStr
 from bot.core.limits.service import this_address
 from bot.core.origin import refine_origin
-from bot.desk.access import CurrentAgent
+from bot.desk.access import CurrentAgent, Supervisor
 from bot.desk.attendance import AttendanceService
 from bot.desk.errors import RevealReasonMissing
 from bot.desk.login import AgentIdentity, Login
@@ -191,17 +191,34 @@ async def conversation(
 @router.post("/conversations/{conversation_id}/claim", summary="Take a waiting conversation")
 async def claim(conversation_id: ConversationId, agent: CurrentAgent, runtime: CurrentRuntime) -> HandoffCard:
     """409 `already_claimed` when another agent was faster (`details`: `by`, `name`), `not_in_queue` when nobody waits there,
-    `desk_full` above the cap.
+    `desk_full` above the cap. Claimed again by who has it, it changes nothing.
     """
 
     def take(session: Session) -> Handoff:
-        AttendanceService(session, runtime.clock, runtime.texts).require_room(agent.agent_id)
         desk = DeskService(session, runtime.clock, runtime.texts, runtime.loans.open(session))
+        if not desk.owns(agent, conversation_id):
+            AttendanceService(session, runtime.clock, runtime.texts).require_room(agent.agent_id)
         return desk.claim(agent, conversation_id)
 
     handoff = await runtime.gateway.transaction(take)
     runtime.gateway.grew(conversation_id)
     log.info("conversation claimed", conversation=conversation_id)
+    return HandoffCard(state=handoff.state, position=handoff.position, reason=handoff.reason, case_no=handoff.case_no)
+
+
+@router.post("/conversations/{conversation_id}/take-over", summary="Take a conversation from the agent who owns it")
+async def take_over(conversation_id: ConversationId, agent: Supervisor, runtime: CurrentRuntime) -> HandoffCard:
+    """For supervisors. 409 `not_with_agent` when no agent owns it, `desk_full` above the cap; again, it changes nothing."""
+
+    def take(session: Session) -> Handoff:
+        desk = DeskService(session, runtime.clock, runtime.texts, runtime.loans.open(session))
+        if not desk.owns(agent, conversation_id):
+            AttendanceService(session, runtime.clock, runtime.texts).require_room(agent.agent_id)
+        return desk.take_over(agent, conversation_id)
+
+    handoff = await runtime.gateway.transaction(take)
+    runtime.gateway.grew(conversation_id)
+    log.info("conversation taken over", conversation=conversation_id)
     return HandoffCard(state=handoff.state, position=handoff.position, reason=handoff.reason, case_no=handoff.case_no)
 
 
@@ -232,17 +249,21 @@ async def give_back(conversation_id: ConversationId, agent: CurrentAgent, runtim
 async def transfer(
     conversation_id: ConversationId, body: TransferRequest, agent: CurrentAgent, runtime: CurrentRuntime
 ) -> OwnerView:
-    """403 `not_the_owner`, 404 `colleague_not_found`. It waits at the front of the queue until it is taken."""
+    """403 `not_the_owner`, 404 `colleague_not_found`. It waits at the front of the queue until it is taken.
 
-    def pass_on(session: Session) -> None:
-        DeskService(session, runtime.clock, runtime.texts, runtime.loans.open(session)).require_owner(agent, conversation_id)
+    A supervisor also passes on what an agent owns. Outside office hours the bot goes on, and the request is kept.
+    """
+
+    def pass_on(session: Session) -> Handoff:
+        desk = DeskService(session, runtime.clock, runtime.texts, runtime.loans.open(session))
+        owner = desk.require_may_pass_on(agent, conversation_id)
         attendance = AttendanceService(session, runtime.clock, runtime.texts)
-        attendance.transfer(conversation_id, agent.agent_id, to_agent=body.to_agent)
+        return attendance.transfer(conversation_id, owner, to_agent=body.to_agent)
 
-    await runtime.gateway.transaction(pass_on)
+    handoff = await runtime.gateway.transaction(pass_on)
     runtime.gateway.grew(conversation_id)
     log.info("conversation transferred", conversation=conversation_id, to=body.to_agent)
-    return OwnerView(owner="queue")
+    return OwnerView(owner="bot" if handoff.state == "offline" else "queue")
 
 
 @router.post("/conversations/{conversation_id}/read", status_code=204, summary="How far I have read")

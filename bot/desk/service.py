@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from bot.audit.service import AuditTrail, Subject
 from bot.conversations.errors import AlreadyClaimed, ConversationNotFound, NotTheOwner
 from bot.conversations.handoff import Handoff, HandoffService, Waiting
-from bot.conversations.models import Conversation
+from bot.conversations.models import PLATFORM_AGENT, Conversation
 from bot.conversations.outbox.service import DeliveryService
 from bot.conversations.repository import ConversationRepository
 from bot.conversations.service import ConversationContext, ConversationService, LogEntry
@@ -120,6 +120,16 @@ class DeskService:
         self.handoffs.give_back(conversation_id, agent.agent_id)
         self.trail.record("conversation.given_back", agent.actor, self._subject(conversation_id))
 
+    def take_over(self, supervisor: AgentIdentity, conversation_id: str) -> Handoff:
+        """As ``HandoffService.take_over``; recorded, with whom it was taken from."""
+        row = self._repository.get(conversation_id, lock=True)
+        owner = None if row is None else row.agent_id
+        handoff = self.handoffs.take_over(conversation_id, supervisor.agent_id, agent_name=supervisor.name)
+        if owner != supervisor.agent_id:
+            details = {"agent": owner}
+            self.trail.record("conversation.taken_over", supervisor.actor, self._subject(conversation_id), details=details)
+        return handoff
+
     def _subject(self, conversation_id: str) -> Subject:
         context = self._conversations.context(conversation_id)
         return Subject(conversation_id, self.handoffs.case_no(conversation_id), customer_id=context.customer_id)
@@ -136,11 +146,28 @@ class DeskService:
         if context.customer_id:
             record_look(self._session, self._clock, "customer.viewed", agent, subject)
 
+    def owns(self, agent: AgentIdentity, conversation_id: str) -> bool:
+        """Whether the agent has it already, so that taking it once more needs no room."""
+        row = self._repository.get(conversation_id)
+        return row is not None and row.agent_id == agent.agent_id
+
     def require_owner(self, agent: AgentIdentity, conversation_id: str) -> None:
         """Locks the agent's own conversation. Raises ``NotTheOwner``, whether it is another's, nobody's, or not there at all."""
         row = self._repository.get(conversation_id, lock=True)
         if row is None or row.owner != "agent" or row.agent_id != agent.agent_id:
             raise NotTheOwner("not a conversation of this agent")
+
+    def require_may_pass_on(self, agent: AgentIdentity, conversation_id: str) -> str:
+        """The agent who owns the conversation, locked: the caller, or for a supervisor any agent of ours.
+
+        Raises ``NotTheOwner``.
+        """
+        row = self._repository.get(conversation_id, lock=True)
+        if row is None or row.agent_id is None or row.agent_id == PLATFORM_AGENT:
+            raise NotTheOwner("not a conversation of this agent")
+        if row.agent_id != agent.agent_id and agent.role == "agent":
+            raise NotTheOwner("not a conversation of this agent")
+        return row.agent_id
 
     def visible(self, agent: AgentIdentity, conversation_id: str) -> Conversation:
         """Raises ``ConversationNotFound``."""

@@ -18,6 +18,7 @@ from bot.attachments.storage import FOLDERS, STRAY_SECONDS, Storage
 from bot.cases.handling import CaseHandling
 from bot.cases.service import CaseService
 from bot.cases.thread import Actor
+from bot.desk.worker import DeskWorker
 from bot.loans.service import SqlLoanBackend
 from bot.notifications.models import NotificationRow
 from tests.attachments import files
@@ -280,6 +281,20 @@ async def test_agents_read_files_of_conversations_that_they_may_see(stack: Stack
     assert (await fetch(stack, sent["attachment_id"], stack.agent(), "/desk/api")).status_code == 200
     listed = (await stack.client.get(listing, headers=stack.agent())).json()
     assert [item["attachment_id"] for item in listed] == [sent["attachment_id"]]
+
+
+async def test_a_file_waits_for_the_agent_like_any_message(stack: Stack) -> None:
+    token = stack.customer_token()
+    await stack.say("转人工", token=token)
+    conversation_id = stack.conversation(customer_id="C1002").id
+    stack.request_human(conversation_id)
+    path = f"/desk/api/conversations/{conversation_id}"
+    await stack.client.post(f"{path}/claim", headers=stack.agent())
+    await stack.client.post(f"{path}/reply", json={"text": "请发截图"}, headers=stack.agent())
+    stack.clock.advance(seconds=1)
+    assert (await send(stack, files.image(), token)).status_code == 201
+    stack.clock.advance(minutes=5)
+    assert DeskWorker(stack.database, stack.clock, stack.settings, stack.runtime.texts).round()["taken_back"] == 1
 
 
 class Killed(BaseException):

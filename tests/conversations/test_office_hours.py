@@ -16,7 +16,7 @@ from bot.conversations.office_hours import OfficeHours
 from bot.conversations.rasa import BotMessage, RasaUnreachable
 from bot.core.clock import SHANGHAI, FixedClock
 from bot.core.settings import Settings
-from tests.gateway import FakeRasa, Stack, running
+from tests.gateway import FakeRasa, Stack, bearer, running
 
 HOURS = OfficeHours.parse("09:00-21:00")
 CARD = {"type": "handoff", "state": "offline", "position": None, "reason": "asked", "case_no": None}
@@ -128,6 +128,22 @@ async def test_when_rasa_is_down_at_night_the_request_is_noted_without_promising
     assert "没有反应过来" in answer["text"]
     assert "custom" not in answer
     assert night.conversation().owner == "bot"
+
+
+async def test_when_rasa_is_down_at_night_an_identified_borrower_gets_a_case_all_the_same(night: Stack) -> None:
+    async def down(*_: Any) -> list[BotMessage]:
+        raise RasaUnreachable("down")
+
+    night.rasa.answer = down
+    token = night.customer_token("C1002")
+    answers = [(await night.say("转人工", token=token))[0] for _ in range(2)]
+    numbers = {answer["custom"]["case_no"] for answer in answers}
+    assert len(numbers) == 1
+    (number,) = numbers
+    assert number is not None
+    assert all(number in answer["text"] for answer in answers)
+    (case,) = (await night.client.get("/chat/cases", headers=bearer(token))).json()["cases"]
+    assert case["case_no"] == number
 
 
 async def test_without_a_request_a_conversation_of_the_bot_cannot_be_claimed_at_night_either(night: Stack) -> None:

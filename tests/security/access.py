@@ -63,6 +63,7 @@ TABLE: dict[str, Access] = {
     f"GET {DESK}/approvals": Access.SUPERVISOR,
     f"GET {CONVERSATION}": Access.AGENT,
     f"POST {CONVERSATION}/claim": Access.AGENT,
+    f"POST {CONVERSATION}/take-over": Access.SUPERVISOR,
     f"POST {CONVERSATION}/reply": Access.AGENT,
     f"POST {CONVERSATION}/give-back": Access.AGENT,
     f"POST {CONVERSATION}/transfer": Access.AGENT,

@@ -146,9 +146,29 @@ export interface paths {
         /**
          * Take a waiting conversation
          * @description 409 `already_claimed` when another agent was faster (`details`: `by`, `name`), `not_in_queue` when nobody waits there,
-         *     `desk_full` above the cap.
+         *     `desk_full` above the cap. Claimed again by who has it, it changes nothing.
          */
         post: operations["claim_desk_api_conversations__conversation_id__claim_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/desk/api/conversations/{conversation_id}/take-over": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a conversation from the agent who owns it
+         * @description For supervisors. 409 `not_with_agent` when no agent owns it, `desk_full` above the cap; again, it changes nothing.
+         */
+        post: operations["take_over_desk_api_conversations__conversation_id__take_over_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -207,6 +227,8 @@ export interface paths {
         /**
          * Pass the conversation on to a colleague, or to whoever is next
          * @description 403 `not_the_owner`, 404 `colleague_not_found`. It waits at the front of the queue until it is taken.
+         *
+         *     A supervisor also passes on what an agent owns. Outside office hours the bot goes on, and the request is kept.
          */
         post: operations["transfer_desk_api_conversations__conversation_id__transfer_post"];
         delete?: never;
@@ -3651,6 +3673,46 @@ export interface operations {
         };
     };
     claim_desk_api_conversations__conversation_id__claim_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandoffCard"];
+                };
+            };
+            /** @description refused; `error.code` is stable */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description our fault; `error.details.error_id` finds it in the log */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    take_over_desk_api_conversations__conversation_id__take_over_post: {
         parameters: {
             query?: never;
             header?: never;

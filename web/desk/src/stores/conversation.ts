@@ -126,6 +126,11 @@ export async function claim(): Promise<void> {
   });
 }
 
+/** A supervisor, from the colleague who has it. */
+export async function takeOver(): Promise<void> {
+  await act((id) => ask(api.POST("/desk/api/conversations/{conversation_id}/take-over", at(id))));
+}
+
 export async function giveBack(): Promise<void> {
   await act((id) => ask(api.POST("/desk/api/conversations/{conversation_id}/give-back", at(id))));
 }

@@ -29,6 +29,7 @@ const ERRORS: Readonly<Record<string, string>> = {
 
   already_claimed: "{name}（{by}）已经接入这个会话。",
   not_in_queue: "客户已不在排队。",
+  not_with_agent: "这个会话现在不由坐席接待，不用接管。",
   desk_full: "您同时接待的会话已达上限（{most}个），请先结束一些。",
   not_the_owner: "这个会话不在您名下。",
   conversation_not_found: "会话不在您的可见范围内：可能已由同事接入，或已交还机器人。",

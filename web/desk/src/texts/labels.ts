@@ -163,6 +163,8 @@ const LABELS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "conversation.transferred": "转接会话",
     "conversation.assigned": "系统分配会话",
     "conversation.taken_back": "久未回复，退回排队",
+    "conversation.put_off": "下班未接入，转为登记",
+    "conversation.taken_over": "主管接管会话",
     "audit.searched": "查询审计",
     "desk.login": "登录",
     "desk.login_failed": "登录失败",
