@@ -1,4 +1,4 @@
-"""Who is at the desk: a bearer token (other programs), or the cookie of a browser's session."""
+"""Who is at the desk: the bearer token (other programs) or the cookie (browsers) of a session that has not ended."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from bot.conversations.runtime import BearerToken, CurrentRuntime, Runtime
 from bot.core.origin import refine_origin
 from bot.desk.errors import RoleNotAllowed
-from bot.desk.login import AgentIdentity, Role, find_agent
+from bot.desk.login import AgentIdentity, Role
 from bot.desk.sessions import COOKIE, DeskSessions
-from bot.identity.errors import TokenInvalid, TokenRequired
+from bot.identity.errors import TokenRequired
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -31,11 +31,10 @@ async def current_agent(request: Request, token: BearerToken, runtime: CurrentRu
 
 
 async def _of_token(runtime: Runtime, token: str) -> AgentIdentity:
-    agent_id = runtime.tokens.read(token, kinds=("agent",)).subject
-    agent = await runtime.gateway.transaction(lambda session: find_agent(session, agent_id))
-    if agent is None:
-        raise TokenInvalid("the account is closed")
-    return agent
+    principal = runtime.tokens.read(token, kinds=("agent",))
+    return await runtime.gateway.transaction(
+        lambda session: DeskSessions(session, runtime.clock, runtime.settings).read_token(principal)
+    )
 
 
 async def _of_cookie(request: Request, runtime: Runtime) -> AgentIdentity:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from bot.conversations.errors import ConversationNotFound, NotTheOwner
 from bot.conversations.handoff import Handoff
 from bot.conversations.repository import ConversationRepository
-from bot.conversations.runtime import CurrentRuntime, Runtime
+from bot.conversations.runtime import BearerToken, CurrentRuntime, Runtime
 from bot.core.http import ERRORS, FilledStr
 from bot.core.limits.service import this_address
 from bot.core.origin import refine_origin
@@ -81,7 +81,8 @@ async def _desk(runtime: Runtime, work: Callable[[DeskService], T]) -> T:
 async def login(body: AgentLogin, runtime: CurrentRuntime, request: Request, response: Response) -> AgentSession:
     """401 `login_failed`; 429 `login_locked` after repeated wrong passwords, `too_many_requests` after many from one address.
 
-    A browser gets a session cookie and sends `csrf_token` as `X-CSRF-Token` with each change; other programs use `token`.
+    A browser gets a session cookie and sends `csrf_token` as `X-CSRF-Token` with each change; other programs use `token`, which
+    ends with the same session. A page gets no `token`: its scripts could read it, and it needs no cookie.
     """
     refine_origin(channel="desk")
     checker = Login(runtime.database, runtime.clock, runtime.settings)
@@ -93,8 +94,11 @@ async def login(body: AgentLogin, runtime: CurrentRuntime, request: Request, res
     opened = await _sessions(runtime, lambda sessions: sessions.open(agent, instead_of=before))
     response.set_cookie(COOKIE, opened.cookie, max_age=int(lifetime.total_seconds()), **_cookie_flags(runtime))
     log.info("agent logged in", agent=agent.agent_id)
+    token = None
+    if "origin" not in request.headers:  # browsers name the page that posts, and no script can hide it
+        token = runtime.tokens.issue("agent", agent.agent_id, lifetime=lifetime, session_id=opened.session_id)
     return AgentSession(
-        token=runtime.tokens.issue("agent", agent.agent_id, lifetime=lifetime),
+        token=token,
         csrf_token=opened.csrf_token,
         expires_in=int(lifetime.total_seconds()),
         agent=_agent_view(agent),
@@ -110,13 +114,17 @@ async def session_of_browser(runtime: CurrentRuntime, request: Request) -> Sessi
     return SessionView(csrf_token=csrf_token, agent=_agent_view(agent), now=runtime.clock.now())
 
 
-@router.post("/logout", status_code=204, summary="End this browser's session")
-async def logout(agent: CurrentAgent, runtime: CurrentRuntime, request: Request, response: Response) -> None:
+@router.post("/logout", status_code=204, summary="End this session")
+async def logout(agent: CurrentAgent, token: BearerToken, runtime: CurrentRuntime, request: Request, response: Response) -> None:
+    """The cookie and the token of one login end together, whichever comes with this request."""
     cookie = request.cookies.get(COOKIE)
 
     def end(session: Session) -> None:
+        sessions = DeskSessions(session, runtime.clock, runtime.settings)
         if cookie is not None:
-            DeskSessions(session, runtime.clock, runtime.settings).end(cookie)
+            sessions.end(cookie)
+        if token is not None:
+            sessions.end_token(runtime.tokens.read(token, kinds=("agent",)))
         AttendanceService(session, runtime.clock, runtime.texts).set_presence(agent.agent_id, "away")
 
     await runtime.gateway.transaction(end)

@@ -30,7 +30,7 @@ class SessionView(BaseModel):
 
 
 class AgentSession(SessionView):
-    token: str = Field(description="for programs without cookies")
+    token: str | None = Field(description="for programs without cookies; ends with the session. Null for a browser's page")
     expires_in: int = Field(description="seconds")
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import httpx
 import pytest
 
-from tests.gateway import Stack
+from tests.gateway import Stack, bearer
 
 PASSWORD = "suixing-demo"
 
@@ -111,3 +113,60 @@ async def test_a_session_ends_when_it_is_not_used_and_after_ten_hours_all_the_sa
 async def test_without_a_cookie_there_is_no_session(stack: Stack) -> None:
     assert (await stack.client.get("/desk/api/session")).json()["error"]["code"] == "session_ended"
     assert (await stack.client.get("/desk/api/queue")).json()["error"]["code"] == "token_required"
+
+
+async def status_with(stack: Stack, token: str, method: str = "GET", path: str = "queue") -> tuple[int, str]:
+    response = await stack.client.request(method, f"/desk/api/{path}", headers=bearer(token))
+    return response.status_code, response.json().get("error", {}).get("code", "") if response.content else ""
+
+
+async def test_a_page_gets_no_token_beside_its_cookie(stack: Stack) -> None:
+    body = {"agent_id": "A2001", "password": PASSWORD}
+    answer = await stack.client.post("/desk/api/login", json=body, headers={"Origin": "http://care"})
+    assert (answer.status_code, answer.json()["token"]) == (200, None)
+    assert (await stack.client.get("/desk/api/session")).status_code == 200
+
+
+@pytest.mark.parametrize("by", ["cookie", "token"])
+async def test_logging_out_ends_the_token_and_the_cookie_of_the_login(stack: Stack, by: str) -> None:
+    opened = (await log_in(stack)).json()
+    cookies = dict(stack.client.cookies)
+    if by == "token":
+        stack.client.cookies.clear()
+        assert await status_with(stack, opened["token"], "POST", "logout") == (204, "")
+    else:
+        headers = {"X-CSRF-Token": opened["csrf_token"]}
+        assert (await stack.client.post("/desk/api/logout", headers=headers)).status_code == 204
+    stack.client.cookies.clear()
+    assert await status_with(stack, opened["token"]) == (401, "session_ended")
+    stack.client.cookies = httpx.Cookies(cookies)
+    assert (await stack.client.get("/desk/api/session")).json()["error"]["code"] == "session_ended"
+
+
+async def test_a_logout_with_a_token_ends_nobody_elses_session(stack: Stack) -> None:
+    first, second = (await log_in(stack)).json()["token"], stack.agent("A2001")
+    stack.client.cookies.clear()
+    await status_with(stack, first, "POST", "logout")
+    assert (await stack.client.get("/desk/api/queue", headers=second)).status_code == 200
+
+
+async def test_a_token_ends_when_it_is_not_used_and_after_ten_hours_all_the_same(stack: Stack) -> None:
+    token = (await log_in(stack)).json()["token"]
+    stack.client.cookies.clear()
+    for _ in range(11):
+        stack.clock.advance(minutes=50)
+        assert await status_with(stack, token) == (200, "")
+    stack.clock.advance(minutes=51)
+    assert await status_with(stack, token) == (401, "token_expired")
+    token = (await log_in(stack)).json()["token"]
+    stack.client.cookies.clear()
+    stack.clock.advance(minutes=61)
+    assert await status_with(stack, token) == (401, "session_ended")
+
+
+async def test_a_token_of_no_session_or_of_a_colleagues_is_none(stack: Stack) -> None:
+    theirs = stack.agent("A2002")["Authorization"].removeprefix("Bearer ")
+    principal = stack.runtime.tokens.read(theirs)
+    for session_id, code in ((None, "token_invalid"), (principal.session_id, "token_invalid"), ("0" * 64, "session_ended")):
+        token = stack.runtime.tokens.issue("agent", "A2001", lifetime=timedelta(hours=1), session_id=session_id)
+        assert await status_with(stack, token) == (401, code)

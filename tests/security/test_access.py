@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 import pytest
@@ -32,6 +32,7 @@ NEED_A_TOKEN = {Access.BORROWER, Access.HOLDER, Access.CUSTOMER, Access.AGENT, A
 BORROWERS = {Access.BORROWER, Access.HOLDER, Access.CUSTOMER}
 STAFF = {Access.AGENT, Access.SUPERVISOR}
 CHANGING = ("POST", "PUT", "PATCH", "DELETE")
+Headers = dict[str, str] | Callable[[], dict[str, str]]
 
 
 @pytest.fixture
@@ -49,13 +50,13 @@ async def full(gateway_settings: Settings, process_logging: None) -> AsyncIterat
 
 
 async def outcomes(
-    stack: Stack, headers: dict[str, str], *, among: set[Access] | None = None, sender: str = "u-1", only: tuple[str, ...] = ()
+    stack: Stack, headers: Headers, *, among: set[Access] | None = None, sender: str = "u-1", only: tuple[str, ...] = ()
 ) -> dict[str, tuple[int, str]]:
-    """Status and code of each operation for a caller with these headers."""
+    """Status and code of each operation for a caller with these headers: the same ones, or made anew for each."""
     found = {}
     for name, call in Description(stack.app).calls().items():
         if (among is None or TABLE[name] in among) and (not only or call.method in only):
-            response = await call.of(sender).send(stack, headers)
+            response = await call.of(sender).send(stack, headers() if callable(headers) else headers)
             is_json = response.headers.get("content-type", "").startswith("application/json")
             body = response.json() if is_json and response.content else {}
             found[name] = response.status_code, body.get("error", {}).get("code", "") if isinstance(body, dict) else ""
@@ -155,12 +156,12 @@ async def test_customers_get_in_where_borrowers_may(full: Stack) -> None:
 async def test_agents_do_not_get_what_is_for_supervisors(full: Stack) -> None:
     found = await outcomes(full, full.agent("A2001"), among={Access.SUPERVISOR})
     assert {name: answer for name, answer in found.items() if answer[0] != 403 or answer[1] not in REFUSALS} == {}
-    none_is_refused(await outcomes(full, full.agent("A2001"), among={Access.AGENT}))
+    none_is_refused(await outcomes(full, lambda: full.agent("A2001"), among={Access.AGENT}))
 
 
 @pytest.mark.parametrize("who", ["S2101", "M2201"])
 async def test_supervisors_and_admins_get_in_everywhere_at_the_desk(full: Stack, who: str) -> None:
-    none_is_refused(await outcomes(full, full.agent(who), among=STAFF))
+    none_is_refused(await outcomes(full, lambda: full.agent(who), among=STAFF))
 
 
 async def test_a_role_taken_away_is_gone_with_the_next_request(full: Stack) -> None:

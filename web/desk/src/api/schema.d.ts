@@ -17,7 +17,8 @@ export interface paths {
          * Log in
          * @description 401 `login_failed`; 429 `login_locked` after repeated wrong passwords, `too_many_requests` after many from one address.
          *
-         *     A browser gets a session cookie and sends `csrf_token` as `X-CSRF-Token` with each change; other programs use `token`.
+         *     A browser gets a session cookie and sends `csrf_token` as `X-CSRF-Token` with each change; other programs use `token`, which
+         *     ends with the same session. A page gets no `token`: its scripts could read it, and it needs no cookie.
          */
         post: operations["login_desk_api_login_post"];
         delete?: never;
@@ -55,7 +56,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End this browser's session */
+        /**
+         * End this session
+         * @description The cookie and the token of one login end together, whichever comes with this request.
+         */
         post: operations["logout_desk_api_logout_post"];
         delete?: never;
         options?: never;
@@ -1226,9 +1230,9 @@ export interface components {
             now: string;
             /**
              * Token
-             * @description for programs without cookies
+             * @description for programs without cookies; ends with the session. Null for a browser's page
              */
-            token: string;
+            token: string | null;
             /**
              * Expires In
              * @description seconds
