@@ -97,7 +97,7 @@ async def items(
     run_no: str,
     _agent: Supervisor,
     runtime: CurrentRuntime,
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[ItemView]:
     return await _do(runtime, lambda service: service.items(run_no, after=after, limit=limit))
