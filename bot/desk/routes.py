@@ -19,7 +19,7 @@ from bot.conversations.runtime import BearerToken, CurrentRuntime, Runtime
 from bot.core.http import ERRORS, FilledStr
 from bot.core.limits.service import this_address
 from bot.core.origin import refine_origin
-from bot.desk.access import CurrentAgent
+from bot.desk.access import AnyAgent, CurrentAgent
 from bot.desk.attendance import AttendanceService
 from bot.desk.errors import RevealReasonMissing
 from bot.desk.login import AgentIdentity, Login
@@ -102,6 +102,7 @@ async def login(body: AgentLogin, runtime: CurrentRuntime, request: Request, res
         csrf_token=opened.csrf_token,
         expires_in=int(lifetime.total_seconds()),
         agent=_agent_view(agent),
+        must_change_password=agent.must_change_password,
         now=runtime.clock.now(),
     )
 
@@ -111,11 +112,16 @@ async def session_of_browser(runtime: CurrentRuntime, request: Request) -> Sessi
     """For a page that is loaded again. 401 `session_ended`."""
     cookie = request.cookies.get(COOKIE, "")
     agent, csrf_token = await _sessions(runtime, lambda sessions: sessions.read(cookie))
-    return SessionView(csrf_token=csrf_token, agent=_agent_view(agent), now=runtime.clock.now())
+    return SessionView(
+        csrf_token=csrf_token,
+        agent=_agent_view(agent),
+        must_change_password=agent.must_change_password,
+        now=runtime.clock.now(),
+    )
 
 
 @router.post("/logout", status_code=204, summary="End this session")
-async def logout(agent: CurrentAgent, token: BearerToken, runtime: CurrentRuntime, request: Request, response: Response) -> None:
+async def logout(agent: AnyAgent, token: BearerToken, runtime: CurrentRuntime, request: Request, response: Response) -> None:
     """The cookie and the token of one login end together, whichever comes with this request."""
     cookie = request.cookies.get(COOKIE)
 

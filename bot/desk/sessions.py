@@ -38,7 +38,7 @@ class Opened:
 
     @property
     def session_id(self) -> str:
-        return _hash(self.cookie)
+        return hash_of(self.cookie)
 
 
 class DeskSessions:
@@ -59,7 +59,7 @@ class DeskSessions:
         opened = Opened(secrets.token_urlsafe(32), secrets.token_urlsafe(32))
         self._repository.add(
             DeskSession(
-                token_hash=_hash(opened.cookie),
+                token_hash=hash_of(opened.cookie),
                 agent_id=agent.agent_id,
                 csrf_token=opened.csrf_token,
                 created_at=now,
@@ -71,7 +71,7 @@ class DeskSessions:
 
     def read(self, cookie: str) -> tuple[AgentIdentity, str]:
         """Whose session it is, and its CSRF token. Raises ``SessionEnded``, also when the account was closed."""
-        agent, row = self._read(_hash(cookie))
+        agent, row = self._read(hash_of(cookie))
         return agent, row.csrf_token
 
     def read_token(self, principal: Principal) -> AgentIdentity:
@@ -106,7 +106,7 @@ class DeskSessions:
 
     def end(self, cookie: str) -> None:
         """Nothing happens when there is no such session."""
-        self._repository.forget_session(_hash(cookie))
+        self._repository.forget_session(hash_of(cookie))
 
     def end_token(self, principal: Principal) -> None:
         """Ends the session that the token belongs to, and with it a cookie of the same login."""
@@ -114,6 +114,6 @@ class DeskSessions:
             self._repository.forget_session(principal.session_id)
 
 
-def _hash(cookie: str) -> str:
+def hash_of(cookie: str) -> str:
     """The cookie has 256 random bits: a plain hash cannot be turned back."""
     return hashlib.sha256(cookie.encode()).hexdigest()

@@ -14,6 +14,7 @@ from tests.gateway import Stack
 
 UNKNOWN = {
     "case_no": "C-20260101-9999",
+    "agent_id": "A9999",
     "conversation_id": "0" * 32,
     "attachment_id": "0" * 32,
     "number": "999999",

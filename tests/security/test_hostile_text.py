@@ -67,13 +67,15 @@ async def world(gateway_settings: Settings, process_logging: None) -> AsyncItera
                 callback_phone=None,
                 key="k",
             )
-        yield stack, {"case_no": case.case.case_no, "conversation_id": conversation_id, "seq": "1"}
+        yield stack, {"case_no": case.case.case_no, "conversation_id": conversation_id, "seq": "1", "agent_id": "A2003"}
 
 
 def headers_for(stack: Stack, operation: str) -> dict[str, str]:
     match TABLE[operation]:
         case Access.AGENT | Access.SUPERVISOR | Access.COOKIE:
             return stack.agent("S2101")
+        case Access.ADMIN:
+            return stack.agent("M2301")
         case Access.PUBLIC | Access.SIGNED:
             return {}
         case _:
@@ -109,6 +111,7 @@ def test_the_fields_are_really_found(world: tuple[Stack, dict[str, str]]) -> Non
     assert ("POST /webhooks/rest/webhook", ("message",)) in found
     assert ("POST /webhooks/rest/webhook", ("metadata", "message_id")) in found
     assert ("POST /desk/api/cases/{case_no}/correct-report", ("about", "contract_no")) in found
+    assert ("PUT /desk/api/accounts/{agent_id}", ("name",)) in found
     assert len(found) >= 30
 
 

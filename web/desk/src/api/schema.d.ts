@@ -1036,6 +1036,130 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/desk/api/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everybody who has an account at the desk */
+        get: operations["list_accounts_desk_api_accounts_get"];
+        put?: never;
+        /**
+         * Open an account
+         * @description 409 `agent_id_taken`, 400 `unknown_skill`. The password is in this answer and nowhere else; its owner changes it first.
+         */
+        post: operations["create_desk_api_accounts_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/desk/api/accounts/{agent_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change name, role, skills and cap
+         * @description 404 `account_not_found`, 409 `account_closed`, `last_admin`, 400 `unknown_skill`. Counts from their next request on.
+         */
+        put: operations["change_desk_api_accounts__agent_id__put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/desk/api/accounts/{agent_id}/reset-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hand out a new password
+         * @description 404 `account_not_found`, 409 `account_closed`. Ends their sessions and tokens, and a lock after wrong passwords.
+         */
+        post: operations["reset_password_desk_api_accounts__agent_id__reset_password_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/desk/api/accounts/{agent_id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close an account
+         * @description 404 `account_not_found`, 409 `account_closed`, `last_admin`. Their sessions and tokens end, their conversations wait at the
+         *     front of the queue; cases stay in their name until a supervisor assigns them.
+         */
+        post: operations["close_desk_api_accounts__agent_id__close_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/desk/api/accounts/{agent_id}/reopen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open a closed account again
+         * @description 404 `account_not_found`, 409 `account_open`. With a new password; role, skills and cap are as they were.
+         */
+        post: operations["reopen_desk_api_accounts__agent_id__reopen_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/desk/api/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change my password
+         * @description 400 `password_too_weak` (`details.least` characters), 403 `wrong_password`, 429 `login_locked` after repeated wrong ones.
+         *
+         *     This session goes on, all others of the agent end.
+         */
+        post: operations["change_password_desk_api_password_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/desk/api/remediation/runs": {
         parameters: {
             query?: never;
@@ -1192,6 +1316,130 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** AccountProfile */
+        AccountProfile: {
+            /**
+             * Name
+             * @description as borrowers read it
+             */
+            name: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "agent" | "supervisor" | "admin";
+            /**
+             * Skills
+             * @description empty: everything
+             * @default []
+             */
+            skills: string[];
+            /**
+             * Max Conversations
+             * @description at once; empty: the default
+             */
+            max_conversations?: number | null;
+        };
+        /** AccountRequest */
+        AccountRequest: {
+            /**
+             * Name
+             * @description as borrowers read it
+             */
+            name: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "agent" | "supervisor" | "admin";
+            /**
+             * Skills
+             * @description empty: everything
+             * @default []
+             */
+            skills: string[];
+            /**
+             * Max Conversations
+             * @description at once; empty: the default
+             */
+            max_conversations?: number | null;
+            /**
+             * Agent Id
+             * @description capitals and digits; never given again
+             */
+            agent_id: string;
+        };
+        /** AccountView */
+        AccountView: {
+            /** Agent Id */
+            agent_id: string;
+            /** Name */
+            name: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "agent" | "supervisor" | "admin";
+            /**
+             * Skills
+             * @description empty: everything
+             */
+            skills: string[];
+            /**
+             * Max Conversations
+             * @description null: the default
+             */
+            max_conversations: number | null;
+            /**
+             * Active
+             * @description false: closed
+             */
+            active: boolean;
+            /**
+             * Must Change Password
+             * @description has not yet chosen one in place of what an admin handed out
+             */
+            must_change_password: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Conversations
+             * @description that they have now
+             */
+            conversations: number;
+            /**
+             * Open Cases
+             * @description in their name; a supervisor assigns them to somebody else
+             */
+            open_cases: number;
+        };
+        /** AccountWithPassword */
+        AccountWithPassword: {
+            account: components["schemas"]["AccountView"];
+            /**
+             * Initial Password
+             * @description shown this once; good until its owner has chosen another
+             */
+            initial_password: string;
+        };
+        /** Accounts */
+        Accounts: {
+            /**
+             * Accounts
+             * @description by id, the closed ones too
+             */
+            accounts: components["schemas"]["AccountView"][];
+            /**
+             * Skills
+             * @description that a handoff can need
+             */
+            skills: string[];
+            /** Default Max Conversations */
+            default_max_conversations: number;
+        };
         /** AcknowledgeRequest */
         AcknowledgeRequest: {
             /**
@@ -1222,6 +1470,11 @@ export interface components {
              */
             csrf_token: string;
             agent: components["schemas"]["AgentView"];
+            /**
+             * Must Change Password
+             * @description nothing but `password` and `logout` is open to them before
+             */
+            must_change_password: boolean;
             /**
              * Now
              * Format: date-time
@@ -2739,6 +2992,13 @@ export interface components {
              */
             owner: "bot" | "queue" | "agent";
         };
+        /** PasswordRequest */
+        PasswordRequest: {
+            /** Present */
+            present: string;
+            /** New */
+            new: string;
+        };
         /** PresenceRequest */
         PresenceRequest: {
             /**
@@ -3142,6 +3402,11 @@ export interface components {
              */
             csrf_token: string;
             agent: components["schemas"]["AgentView"];
+            /**
+             * Must Change Password
+             * @description nothing but `password` and `logout` is open to them before
+             */
+            must_change_password: boolean;
             /**
              * Now
              * Format: date-time
@@ -5732,6 +5997,290 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused; `error.code` is stable */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description our fault; `error.details.error_id` finds it in the log */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    list_accounts_desk_api_accounts_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Accounts"];
+                };
+            };
+            /** @description refused; `error.code` is stable */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description our fault; `error.details.error_id` finds it in the log */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    create_desk_api_accounts_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountWithPassword"];
+                };
+            };
+            /** @description refused; `error.code` is stable */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description our fault; `error.details.error_id` finds it in the log */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    change_desk_api_accounts__agent_id__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountProfile"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            /** @description refused; `error.code` is stable */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description our fault; `error.details.error_id` finds it in the log */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    reset_password_desk_api_accounts__agent_id__reset_password_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountWithPassword"];
+                };
+            };
+            /** @description refused; `error.code` is stable */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description our fault; `error.details.error_id` finds it in the log */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    close_desk_api_accounts__agent_id__close_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            /** @description refused; `error.code` is stable */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description our fault; `error.details.error_id` finds it in the log */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    reopen_desk_api_accounts__agent_id__reopen_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountWithPassword"];
+                };
+            };
+            /** @description refused; `error.code` is stable */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description our fault; `error.details.error_id` finds it in the log */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    change_password_desk_api_password_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordRequest"];
+            };
+        };
         responses: {
             /** @description Successful Response */
             204: {
