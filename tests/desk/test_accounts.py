@@ -47,7 +47,11 @@ async def account(stack: Stack, agent_id: str) -> dict[str, Any]:
 
 def trail(stack: Stack) -> list[tuple[str, str, dict[str, Any]]]:
     with stack.database.transaction() as session:
-        query = select(AuditEntryRow).where(AuditEntryRow.action.startswith("account.")).order_by(AuditEntryRow.at)
+        query = (
+            select(AuditEntryRow)
+            .where(AuditEntryRow.action.startswith("account."))
+            .order_by(AuditEntryRow.at, AuditEntryRow.action)
+        )
         return [(row.action, row.actor_id, dict(row.details)) for row in session.scalars(query)]
 
 
