@@ -90,12 +90,13 @@ async def login(body: AgentLogin, runtime: CurrentRuntime, request: Request, res
     async with limits.failures_only(limits.rules.failed_logins, this_address()):
         agent = await to_thread.run_sync(checker.check, body.agent_id, body.password, limiter=runtime.hashers)
     lifetime = timedelta(minutes=runtime.settings.agent_token_minutes)
-    before = request.cookies.get(COOKIE)
+    by_page = "origin" in request.headers  # browsers name the page that posts, and no script can hide it
+    before = request.cookies.get(COOKIE) if by_page else None  # a program may be several agents, and keep cookies unawares
     opened = await _sessions(runtime, lambda sessions: sessions.open(agent, instead_of=before))
     response.set_cookie(COOKIE, opened.cookie, max_age=int(lifetime.total_seconds()), **_cookie_flags(runtime))
     log.info("agent logged in", agent=agent.agent_id)
     token = None
-    if "origin" not in request.headers:  # browsers name the page that posts, and no script can hide it
+    if not by_page:
         token = runtime.tokens.issue("agent", agent.agent_id, lifetime=lifetime, session_id=opened.session_id)
     return AgentSession(
         token=token,
@@ -122,15 +123,15 @@ async def session_of_browser(runtime: CurrentRuntime, request: Request) -> Sessi
 
 @router.post("/logout", status_code=204, summary="End this session")
 async def logout(agent: AnyAgent, token: BearerToken, runtime: CurrentRuntime, request: Request, response: Response) -> None:
-    """The cookie and the token of one login end together, whichever comes with this request."""
+    """The cookie and the token of one login end together, whichever of them this request came with."""
     cookie = request.cookies.get(COOKIE)
 
     def end(session: Session) -> None:
         sessions = DeskSessions(session, runtime.clock, runtime.settings)
-        if cookie is not None:
-            sessions.end(cookie)
         if token is not None:
             sessions.end_token(runtime.tokens.read(token, kinds=("agent",)))
+        elif cookie is not None:
+            sessions.end(cookie)
         AttendanceService(session, runtime.clock, runtime.texts).set_presence(agent.agent_id, "away")
 
     await runtime.gateway.transaction(end)

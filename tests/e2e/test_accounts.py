@@ -73,7 +73,9 @@ def test_an_admin_opens_an_account_its_owner_begins_work_and_is_closed(sides: Si
     colleague = sides.page()
     colleague.goto(f"{admin.cable.url}/desk")
     desk = Desk(colleague)
-    desk.log_in("A2009", password)
+    with colleague.expect_response("**/desk/api/login") as login:
+        desk.log_in("A2009", password)
+    assert login.value.json()["token"] is None, "a page gets no token that its scripts could carry away"
     expect(colleague.get_by_role("heading", name="请设置自己的密码")).to_be_visible()
     assert serious(colleague) == []
     choose_password(colleague, password, "short")

@@ -58,7 +58,7 @@ export interface paths {
         put?: never;
         /**
          * End this session
-         * @description The cookie and the token of one login end together, whichever comes with this request.
+         * @description The cookie and the token of one login end together, whichever of them this request came with.
          */
         post: operations["logout_desk_api_logout_post"];
         delete?: never;
