@@ -16,8 +16,10 @@ APP := .venv-app/bin/python
 EVAL ?=
 FILE ?=
 ANCHOR ?=
+ID ?=
+NAME ?=
 
-.PHONY: help run test setup web train encoder eval worth import corrections corrections-report bench-nlu bench-loans bench-cases remediate bench-remediation bench-audit bench-chat bench-callbacks record-quality ledger-check audit-check loan-openapi desk-types lint types test-unit test-nlu test-dialogue test-processes test-browser lock clean screenshots
+.PHONY: help run test setup web train encoder eval worth import corrections corrections-report bench-nlu bench-loans bench-cases remediate bench-remediation bench-audit bench-chat bench-callbacks record-quality ledger-check audit-check admin loan-openapi desk-types lint types test-unit test-nlu test-dialogue test-processes test-browser lock clean screenshots
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -111,6 +113,10 @@ remediate: .venv-app/.ready ## give back what an incident cost: make remediate I
 
 bench-remediation: setup ## mass remediation on PostgreSQL with a kill -9 in the middle (ITEMS=1000000; TEST_POSTGRES_URL names the server)
 	@$(APP) scripts/bench_remediation.py --items $(or $(ITEMS),1000000)
+
+admin: .venv-app/.ready ## the first admin of the desk, or a new password for them: make admin ID=M1001 NAME=王敏
+	@test -n "$(ID)" -a -n "$(NAME)" || { echo "say who: make admin ID=M1001 NAME=王敏"; exit 2; }
+	@$(APP) scripts/admin.py --id "$(ID)" --name "$(NAME)"
 
 audit-check: .venv-app/.ready ## the chains of the audit trail, of the database at DATABASE_URL (nightly; ANCHOR=… of an earlier check)
 	@$(APP) scripts/audit_check.py --anchor "$(ANCHOR)"

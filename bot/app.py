@@ -47,6 +47,7 @@ from bot.core.logs import configure_logging
 from bot.core.proxies import TrustedProxies
 from bot.core.settings import Settings
 from bot.core.texts import Texts
+from bot.desk import account_routes as desk_accounts
 from bot.desk import attachment_routes as desk_attachments
 from bot.desk import audit as desk_audit
 from bot.desk import case_commands as desk_commands
@@ -131,6 +132,7 @@ def create_app(
         desk_attachments.router,
         desk_incidents.router,
         desk_deliveries.router,
+        desk_accounts.router,
         operations.router,
     ):
         app.include_router(router)

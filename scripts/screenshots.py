@@ -117,6 +117,10 @@ class Pictures:
         self._save(desk, "search")
         self._go(desk, "audit")
         self._save(desk, "audit")
+        admin = self._at_desk("M2301")
+        self._go(admin, "accounts")
+        expect(admin.page.get_by_role("listitem").filter(has_text="小林")).to_be_visible()
+        self._save(admin, "accounts")
         for name, size in {"dark": DESKTOP, "tablet": TABLET}.items():
             other = self._at_desk("S2101", size, "dark" if name == "dark" else "light")
             other.queue.locator("a").filter(has_text="C1001").first.click()

@@ -132,7 +132,7 @@ def print_welcome(settings: Settings, seconds: float) -> None:
     if settings.demo:
         print(
             f"   demo      log in on the page as {DEMO_PEOPLE}\n"
-            f"   agents    A2001 … A2003, supervisors S2101, S2102; password {settings.demo_agent_password}"
+            f"   agents    A2001 … A2003, supervisors S2101, S2102, admin M2301; password {settings.demo_agent_password}"
         )
     print("   stop      Ctrl-C\n", flush=True)
 

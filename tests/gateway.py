@@ -32,6 +32,8 @@ from bot.core.database import Database
 from bot.core.settings import ROOT, Settings
 from bot.core.texts import Texts
 from bot.desk.demo import seed_agents
+from bot.desk.login import find_agent
+from bot.desk.sessions import DeskSessions
 from bot.identity.step_up import StepUpService
 from bot.loans.models import CustomerRow
 from tests.secret import SECRET
@@ -113,8 +115,12 @@ class Stack:
         return page
 
     def agent(self, agent_id: str = "A2001") -> dict[str, str]:
-        """The headers of a logged-in agent."""
-        return bearer(self.runtime.tokens.issue("agent", agent_id, lifetime=timedelta(hours=10)))
+        """The headers of an agent who has just logged in."""
+        with self.database.transaction() as session:
+            agent = find_agent(session, agent_id)
+            assert agent is not None, agent_id
+            opened = DeskSessions(session, self.clock, self.settings).open(agent)
+        return bearer(self.runtime.tokens.issue("agent", agent_id, lifetime=timedelta(hours=10), session_id=opened.session_id))
 
     def conversation(self, sender: str = "u-1", customer_id: str = "") -> Conversation:
         with self.database.transaction() as session:

@@ -170,6 +170,11 @@ class CaseRepository:
         """Cases whose last word is not closed or withdrawn, oldest first."""
         return self.session.scalars(select(CaseRow).where(CaseRow.id.not_in(_ended())).order_by(CaseRow.id)).all()
 
+    def open_by_owner(self) -> dict[str, int]:
+        """How many cases each owner has that are neither closed nor withdrawn."""
+        query = select(CaseRow.owner, func.count()).where(CaseRow.status.not_in(("closed", "withdrawn"))).group_by(CaseRow.owner)
+        return {str(owner): count for owner, count in self.session.execute(query)}
+
     def by_ids(self, case_ids: Collection[int]) -> Sequence[CaseRow]:
         return self.session.scalars(select(CaseRow).where(CaseRow.id.in_(case_ids)).order_by(CaseRow.id)).all()
 

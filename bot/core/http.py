@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, BaseModel, Field, StrictStr
@@ -66,6 +66,9 @@ CleanStr = Annotated[StrictStr, AfterValidator(storable)]
 """A string of a request that is safe to store; it may be empty."""
 FilledStr = Annotated[StrictStr, AfterValidator(_filled)]
 """The same without outer blanks; it must not be empty."""
+
+Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
+"""A number in an address: what no row can have is a 422, and never reaches the database."""
 
 
 def error_response(status: int, code: str, message: str, details: Mapping[str, object] | None = None) -> JSONResponse:

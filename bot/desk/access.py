@@ -1,4 +1,4 @@
-"""Who is at the desk: a bearer token (other programs), or the cookie of a browser's session."""
+"""Who is at the desk: the bearer token (other programs) or the cookie (browsers) of a session that has not ended."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from sqlalchemy.orm import Session
 
 from bot.conversations.runtime import BearerToken, CurrentRuntime, Runtime
 from bot.core.origin import refine_origin
-from bot.desk.errors import RoleNotAllowed
-from bot.desk.login import AgentIdentity, Role, find_agent
-from bot.desk.sessions import COOKIE, DeskSessions
-from bot.identity.errors import TokenInvalid, TokenRequired
+from bot.desk.errors import PasswordChangeNeeded, RoleNotAllowed
+from bot.desk.login import AgentIdentity, Role
+from bot.desk.sessions import COOKIE, DeskSessions, hash_of
+from bot.identity.errors import TokenRequired
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-async def current_agent(request: Request, token: BearerToken, runtime: CurrentRuntime) -> AgentIdentity:
-    """The agent, if the account is still active.
+async def any_agent(request: Request, token: BearerToken, runtime: CurrentRuntime) -> AgentIdentity:
+    """The agent, if the account is still active; also with a password that has to be changed first.
 
     Raises ``TokenRequired``, ``TokenInvalid``, ``TokenExpired``, ``SessionEnded``, ``CsrfFailed``.
     """
@@ -31,11 +31,10 @@ async def current_agent(request: Request, token: BearerToken, runtime: CurrentRu
 
 
 async def _of_token(runtime: Runtime, token: str) -> AgentIdentity:
-    agent_id = runtime.tokens.read(token, kinds=("agent",)).subject
-    agent = await runtime.gateway.transaction(lambda session: find_agent(session, agent_id))
-    if agent is None:
-        raise TokenInvalid("the account is closed")
-    return agent
+    principal = runtime.tokens.read(token, kinds=("agent",))
+    return await runtime.gateway.transaction(
+        lambda session: DeskSessions(session, runtime.clock, runtime.settings).read_token(principal)
+    )
 
 
 async def _of_cookie(request: Request, runtime: Runtime) -> AgentIdentity:
@@ -49,6 +48,23 @@ async def _of_cookie(request: Request, runtime: Runtime) -> AgentIdentity:
         return sessions.read(cookie)[0] if request.method in _READING else sessions.read_for_change(cookie, csrf_token)
 
     return await runtime.gateway.transaction(read)
+
+
+def session_id_of(request: Request, token: str | None, runtime: Runtime) -> str:
+    """The session that a request came with; ``any_agent`` has let it in."""
+    if token is not None:
+        return runtime.tokens.read(token, kinds=("agent",)).session_id or ""
+    return hash_of(request.cookies.get(COOKIE, ""))
+
+
+AnyAgent = Annotated[AgentIdentity, Depends(any_agent)]
+
+
+async def current_agent(agent: AnyAgent) -> AgentIdentity:
+    """As ``any_agent``, and raises ``PasswordChangeNeeded``."""
+    if agent.must_change_password:
+        raise PasswordChangeNeeded("choose a password of your own first")
+    return agent
 
 
 CurrentAgent = Annotated[AgentIdentity, Depends(current_agent)]

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Depends, Header, Path
+from fastapi import APIRouter, Depends, Header
 from pydantic import BaseModel
 
 from bot.cases.views import RemedyView
 from bot.conversations.runtime import CurrentRuntime, Runtime
-from bot.core.http import ERRORS, FilledStr
+from bot.core.http import ERRORS, FilledStr, Number
 from bot.desk.access import CurrentAgent
 from bot.desk.case_routes import CaseNo, desk_cases
 from bot.desk.case_schemas import (
@@ -45,7 +45,6 @@ Key = Annotated[
     FilledStr | None,
     Header(alias="Idempotency-Key", max_length=128, description="chosen by the client; a retry with it gets the first answer"),
 ]
-RemedyNo = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 class Desk:
@@ -134,7 +133,7 @@ async def propose(body: RemedyRequest, desk: CurrentDesk) -> CommandResult:
 
 
 @router.post("/remedies/{remedy_no}/approve", summary="Approve a remedy; it is posted at once")
-async def approve(remedy_no: RemedyNo, desk: CurrentDesk) -> CommandResult:
+async def approve(remedy_no: Number, desk: CurrentDesk) -> CommandResult:
     """Supervisors, but not who proposed it (403 `same_person`) or decided what is appealed against.
 
     403 `daily_remedy_limit` with `details.needs`: `admin`, or `another_day`. 404 `remedy_not_found`, 409 `remedy_not_proposed`.
@@ -148,7 +147,7 @@ async def approve(remedy_no: RemedyNo, desk: CurrentDesk) -> CommandResult:
 
 
 @router.post("/remedies/{remedy_no}/reject", summary="Reject a remedy; the case goes on")
-async def reject(remedy_no: RemedyNo, body: ReasonRequest, desk: CurrentDesk) -> CommandResult:
+async def reject(remedy_no: Number, body: ReasonRequest, desk: CurrentDesk) -> CommandResult:
     """Supervisors. 404 `remedy_not_found`, 409 `remedy_not_proposed`."""
 
     def work(d: DeskCases) -> CommandResult:

@@ -15,7 +15,7 @@ from bot.conversations.outbox.service import DeliveryService
 from bot.conversations.repository import ConversationRepository
 from bot.conversations.runtime import CurrentRuntime
 from bot.conversations.service import ConversationService
-from bot.core.http import ERRORS
+from bot.core.http import ERRORS, Number
 from bot.desk.access import CurrentAgent, Supervisor
 from bot.desk.routes import ConversationId
 from bot.desk.schemas import UnsentMessage
@@ -72,7 +72,7 @@ async def unbind(conversation_id: ConversationId, agent: CurrentAgent, runtime: 
 
 
 @router.post("/dead-letters/messages/{number}/retry", status_code=204, summary="Send a lost message again")
-async def retry_message(number: int, agent: Supervisor, runtime: CurrentRuntime) -> None:
+async def retry_message(number: Number, agent: Supervisor, runtime: CurrentRuntime) -> None:
     """404 `dead_letter_not_found`."""
     grown = await runtime.gateway.transaction(lambda session: DeliveryService(session, runtime.clock).retry(number))
     runtime.gateway.grew(grown)
@@ -80,7 +80,7 @@ async def retry_message(number: int, agent: Supervisor, runtime: CurrentRuntime)
 
 
 @router.post("/dead-letters/incoming/{number}/retry", status_code=204, summary="Take a borrower's lost message again")
-async def retry_incoming(number: int, agent: Supervisor, runtime: CurrentRuntime) -> None:
+async def retry_incoming(number: Number, agent: Supervisor, runtime: CurrentRuntime) -> None:
     """404 `dead_letter_not_found`."""
     await runtime.gateway.transaction(lambda session: Inbox(session, runtime.clock).retry(number))
     runtime.gateway.wakeups.notify(INBOX)

@@ -1,4 +1,4 @@
-"""The demo's agents and supervisors (product §6)."""
+"""The demo's agents and supervisors (product §6), and an admin, who manages their accounts."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from sqlalchemy.orm import Session
 
 from bot.core.clock import SystemClock
 from bot.core.settings import Settings
-from bot.desk.login import HASHER
 from bot.desk.models import Agent
+from bot.desk.passwords import HASHER
 from bot.desk.repository import DeskRepository
 
 PEOPLE = (
@@ -16,6 +16,7 @@ PEOPLE = (
     ("A2003", "小许", "agent"),
     ("S2101", "老周", "supervisor"),
     ("S2102", "老秦", "supervisor"),
+    ("M2301", "老唐", "admin"),
 )
 
 

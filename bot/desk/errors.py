@@ -1,10 +1,12 @@
 """Errors of the desk; the codes are stable.
 
 Unauthenticated (401)   LoginFailed, SessionEnded
-Forbidden (403)         CsrfFailed, RoleNotAllowed, NotCaseOwner
-NotFound (404)          ColleagueNotFound, AgentNotFound, MessageNotFound, MisunderstandingNotFound, CannedAnswerNotFound
-Conflict (409)          DeskFull, AlreadyMarked, AlreadyReviewed, SecondPersonNeeded, TitleTaken, CommandKeyReused
-InvalidInput (400)      RevealReasonMissing, UnknownIntent, CursorInvalid
+Forbidden (403)         CsrfFailed, RoleNotAllowed, NotCaseOwner, WrongPassword, PasswordChangeNeeded
+NotFound (404)          ColleagueNotFound, AgentNotFound, MessageNotFound, MisunderstandingNotFound, CannedAnswerNotFound,
+                        AccountNotFound
+Conflict (409)          DeskFull, AlreadyMarked, AlreadyReviewed, SecondPersonNeeded, TitleTaken, CommandKeyReused,
+                        AgentIdTaken, AccountClosed, AccountOpen, LastAdmin, AdminThere
+InvalidInput (400)      RevealReasonMissing, UnknownIntent, CursorInvalid, UnknownSkill, PasswordTooWeak
 TooManyRequests (429)   LoginLocked
 """
 
@@ -127,3 +129,61 @@ class CommandKeyReused(Conflict):
     """The agent used this idempotency key for another command."""
 
     code = "idempotency_key_reused"
+
+
+class WrongPassword(Forbidden):
+    """The present password, which a change of it asks for, is not right. The session goes on."""
+
+    code = "wrong_password"
+
+
+class PasswordTooWeak(InvalidInput):
+    """Shorter than ``details.least`` characters, of too few different ones, the agent's id in it, or the present one again."""
+
+    code = "password_too_weak"
+
+
+class PasswordChangeNeeded(Forbidden):
+    """An admin handed the password out: the agent chooses one of their own before anything else."""
+
+    code = "password_change_needed"
+
+
+class AccountNotFound(NotFound):
+    code = "account_not_found"
+
+
+class AgentIdTaken(Conflict):
+    """Another account has this id, be it closed: ids are never given again."""
+
+    code = "agent_id_taken"
+
+
+class AccountClosed(Conflict):
+    """The account is closed; it can be opened again."""
+
+    code = "account_closed"
+
+
+class AccountOpen(Conflict):
+    """The account is not closed."""
+
+    code = "account_open"
+
+
+class LastAdmin(Conflict):
+    """Nobody would be left who manages accounts."""
+
+    code = "last_admin"
+
+
+class AdminThere(Conflict):
+    """The command line opens the first admin's account only; ``details.admins`` open the others at the desk."""
+
+    code = "admin_there"
+
+
+class UnknownSkill(InvalidInput):
+    """data/catalogue/handoff.yml has no such skill; ``details.skills`` are those it has."""
+
+    code = "unknown_skill"

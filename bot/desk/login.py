@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, cast
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.orm import Session
 
 from bot.audit.service import AuditTrail, Subject
@@ -15,28 +14,29 @@ from bot.core.clock import Clock
 from bot.core.database import Database
 from bot.core.origin import Actor
 from bot.core.settings import Settings
-from bot.desk.errors import LoginFailed, LoginLocked
+from bot.desk.errors import LoginFailed, LoginLocked, WrongPassword
 from bot.desk.models import Agent
+from bot.desk.passwords import HASHER, matches, require_good
 from bot.desk.repository import DeskRepository
 
 Role = Literal["agent", "supervisor", "admin"]
 
-HASHER = PasswordHasher()
 _NOBODY = HASHER.hash("no such agent")
 """Checked for unknown ids, so that they take as long as known ones."""
 
 
 @dataclass(frozen=True)
 class AgentIdentity:
-    """Who is at the desk."""
+    """Who is at the desk. ``must_change_password``: an admin handed theirs out, and until then they may do nothing else."""
 
     agent_id: str
     name: str
     role: Role
+    must_change_password: bool = False
 
     @classmethod
     def of(cls, row: Agent) -> AgentIdentity:
-        return cls(row.agent_id, row.name, cast(Role, row.role))
+        return cls(row.agent_id, row.name, cast(Role, row.role), row.must_change_password)
 
     @property
     def actor(self) -> Actor:
@@ -68,14 +68,42 @@ class Login:
 
     def check(self, agent_id: str, password: str) -> AgentIdentity:
         """Raises ``LoginFailed``, ``LoginLocked``."""
+
+        def note(session: Session, identity: AgentIdentity) -> None:
+            self._trail(session).record("desk.login", identity.actor, Subject())
+
+        return self._prove(agent_id, password, note)
+
+    def change_password(self, agent_id: str, present: str, new: str, *, session_id: str) -> None:
+        """An agent's own change: whoever else is logged in as them is not any more, only ``session_id`` goes on.
+
+        Wrong tries count as at the login. Raises ``PasswordTooWeak``, ``WrongPassword``, ``LoginLocked``.
+        """
+        require_good(new, agent_id=agent_id, present=present)
+        new_hash = HASHER.hash(new)
+
+        def store(session: Session, identity: AgentIdentity) -> None:
+            repository = DeskRepository(session)
+            repository.set_password(identity.agent_id, new_hash, must_change=False)
+            repository.forget_sessions_of(identity.agent_id, but=session_id)
+            details = {"agent": identity.agent_id}
+            self._trail(session).record("account.password_changed", identity.actor, Subject(), details=details)
+
+        try:
+            self._prove(agent_id, present, store)
+        except LoginFailed as error:
+            raise WrongPassword("the present password is another one") from error
+
+    def _prove(self, agent_id: str, password: str, then: Callable[[Session, AgentIdentity], None]) -> AgentIdentity:
+        """Whose password it is; ``then`` is done in the transaction that forgets the wrong ones. Raises as ``check``."""
         identity, password_hash, last_try = self._count_attempt(agent_id)
-        matches = self._matches(password_hash, password)
-        if identity is None or not matches:
+        right = matches(password_hash, password)
+        if identity is None or not right:
             self._record_failure(identity, locked=last_try)
             raise LoginFailed("wrong agent id or password")
         with self._database.transaction() as session:
             DeskRepository(session).forget_failures(agent_id)
-            self._trail(session).record("desk.login", identity.actor, Subject())
+            then(session, identity)
         return identity
 
     def _count_attempt(self, agent_id: str) -> tuple[AgentIdentity | None, str, bool]:
@@ -109,10 +137,3 @@ class Login:
 
     def _trail(self, session: Session) -> AuditTrail:
         return AuditTrail(session, self._clock)
-
-    @staticmethod
-    def _matches(password_hash: str, password: str) -> bool:
-        try:
-            return HASHER.verify(password_hash, password)
-        except (VerificationError, InvalidHashError):
-            return False

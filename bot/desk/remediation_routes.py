@@ -99,7 +99,7 @@ async def items(
     run_no: str,
     agent: Supervisor,
     runtime: CurrentRuntime,
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[ItemView]:
     def read(session: Session) -> list[ItemView]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -29,6 +29,28 @@ class DeskRepository:
     def agents(self) -> Sequence[Agent]:
         """The active ones, by id."""
         return self.session.scalars(select(Agent).where(Agent.active).order_by(Agent.agent_id)).all()
+
+    def accounts(self) -> Sequence[Agent]:
+        """All of them, the closed ones too, by id."""
+        return self.session.scalars(select(Agent).order_by(Agent.agent_id)).all()
+
+    def account(self, agent_id: str) -> Agent | None:
+        """Locked against other changes of it; rows that name the agent may go on being written."""
+        query = select(Agent).where(Agent.agent_id == agent_id).with_for_update(key_share=True)
+        return self.session.scalar(query.execution_options(populate_existing=True))
+
+    def admins(self) -> Sequence[Agent]:
+        """The active ones by id, locked: two who take each other's role away wait for each other."""
+        query = select(Agent).where(Agent.active, Agent.role == "admin").order_by(Agent.agent_id)
+        return self.session.scalars(query.with_for_update(key_share=True).execution_options(populate_existing=True)).all()
+
+    def add_account(self, row: Agent) -> bool:
+        """Stores it; ``False`` when the id is taken."""
+        return add_once(self.session, row, lambda: self.agent(row.agent_id))
+
+    def set_password(self, agent_id: str, password_hash: str, *, must_change: bool) -> None:
+        new = {"password_hash": password_hash, "must_change_password": must_change}
+        self.session.execute(update(Agent).where(Agent.agent_id == agent_id).values(new))
 
     def attendance(self, *, lock: bool = False) -> Sequence[Attendance]:
         """By agent; with ``lock`` nobody else assigns or claims before this transaction ends."""
@@ -88,6 +110,11 @@ class DeskRepository:
 
     def forget_session(self, token_hash: str) -> None:
         self.session.execute(delete(DeskSession).where(DeskSession.token_hash == token_hash))
+
+    def forget_sessions_of(self, agent_id: str, *, but: str | None = None) -> None:
+        """All of the agent's; the one whose hash is ``but`` goes on."""
+        others = [] if but is None else [DeskSession.token_hash != but]
+        self.session.execute(delete(DeskSession).where(DeskSession.agent_id == agent_id, *others))
 
     def forget_sessions_before(self, moment: datetime) -> None:
         """Those that have ended; keeps the table small."""

@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 from bot.conversations.errors import ConversationNotFound, NotTheOwner
 from bot.conversations.handoff import Handoff
 from bot.conversations.repository import ConversationRepository
-from bot.conversations.runtime import CurrentRuntime, Runtime
+from bot.conversations.runtime import BearerToken, CurrentRuntime, Runtime
 from bot.core.http import ERRORS, FilledStr
 from bot.core.limits.service import this_address
 from bot.core.origin import refine_origin
-from bot.desk.access import CurrentAgent, Supervisor
+from bot.desk.access import AnyAgent, CurrentAgent, Supervisor
 from bot.desk.attendance import AttendanceService
 from bot.desk.errors import RevealReasonMissing
 from bot.desk.login import AgentIdentity, Login
@@ -81,7 +81,8 @@ async def _desk(runtime: Runtime, work: Callable[[DeskService], T]) -> T:
 async def login(body: AgentLogin, runtime: CurrentRuntime, request: Request, response: Response) -> AgentSession:
     """401 `login_failed`; 429 `login_locked` after repeated wrong passwords, `too_many_requests` after many from one address.
 
-    A browser gets a session cookie and sends `csrf_token` as `X-CSRF-Token` with each change; other programs use `token`.
+    A browser gets a session cookie and sends `csrf_token` as `X-CSRF-Token` with each change; other programs use `token`, which
+    ends with the same session. A page gets no `token`: its scripts could read it, and it needs no cookie.
     """
     refine_origin(channel="desk")
     checker = Login(runtime.database, runtime.clock, runtime.settings)
@@ -89,15 +90,20 @@ async def login(body: AgentLogin, runtime: CurrentRuntime, request: Request, res
     async with limits.failures_only(limits.rules.failed_logins, this_address()):
         agent = await to_thread.run_sync(checker.check, body.agent_id, body.password, limiter=runtime.hashers)
     lifetime = timedelta(minutes=runtime.settings.agent_token_minutes)
-    before = request.cookies.get(COOKIE)
+    by_page = "origin" in request.headers  # browsers name the page that posts, and no script can hide it
+    before = request.cookies.get(COOKIE) if by_page else None  # a program may be several agents, and keep cookies unawares
     opened = await _sessions(runtime, lambda sessions: sessions.open(agent, instead_of=before))
     response.set_cookie(COOKIE, opened.cookie, max_age=int(lifetime.total_seconds()), **_cookie_flags(runtime))
     log.info("agent logged in", agent=agent.agent_id)
+    token = None
+    if not by_page:
+        token = runtime.tokens.issue("agent", agent.agent_id, lifetime=lifetime, session_id=opened.session_id)
     return AgentSession(
-        token=runtime.tokens.issue("agent", agent.agent_id, lifetime=lifetime),
+        token=token,
         csrf_token=opened.csrf_token,
         expires_in=int(lifetime.total_seconds()),
         agent=_agent_view(agent),
+        must_change_password=agent.must_change_password,
         now=runtime.clock.now(),
     )
 
@@ -107,16 +113,25 @@ async def session_of_browser(runtime: CurrentRuntime, request: Request) -> Sessi
     """For a page that is loaded again. 401 `session_ended`."""
     cookie = request.cookies.get(COOKIE, "")
     agent, csrf_token = await _sessions(runtime, lambda sessions: sessions.read(cookie))
-    return SessionView(csrf_token=csrf_token, agent=_agent_view(agent), now=runtime.clock.now())
+    return SessionView(
+        csrf_token=csrf_token,
+        agent=_agent_view(agent),
+        must_change_password=agent.must_change_password,
+        now=runtime.clock.now(),
+    )
 
 
-@router.post("/logout", status_code=204, summary="End this browser's session")
-async def logout(agent: CurrentAgent, runtime: CurrentRuntime, request: Request, response: Response) -> None:
+@router.post("/logout", status_code=204, summary="End this session")
+async def logout(agent: AnyAgent, token: BearerToken, runtime: CurrentRuntime, request: Request, response: Response) -> None:
+    """The cookie and the token of one login end together, whichever of them this request came with."""
     cookie = request.cookies.get(COOKIE)
 
     def end(session: Session) -> None:
-        if cookie is not None:
-            DeskSessions(session, runtime.clock, runtime.settings).end(cookie)
+        sessions = DeskSessions(session, runtime.clock, runtime.settings)
+        if token is not None:
+            sessions.end_token(runtime.tokens.read(token, kinds=("agent",)))
+        elif cookie is not None:
+            sessions.end(cookie)
         AttendanceService(session, runtime.clock, runtime.texts).set_presence(agent.agent_id, "away")
 
     await runtime.gateway.transaction(end)

@@ -26,11 +26,12 @@ class AgentView(BaseModel):
 class SessionView(BaseModel):
     csrf_token: str = Field(description="a browser sends it as `X-CSRF-Token` with each change")
     agent: AgentView
+    must_change_password: bool = Field(description="nothing but `password` and `logout` is open to them before")
     now: datetime = Field(description="our clock: deadlines are counted by it, not by the computer's")
 
 
 class AgentSession(SessionView):
-    token: str = Field(description="for programs without cookies")
+    token: str | None = Field(description="for programs without cookies; ends with the session. Null for a browser's page")
     expires_in: int = Field(description="seconds")
 
 

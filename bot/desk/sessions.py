@@ -1,7 +1,8 @@
-"""Desk sessions of browsers: an opaque cookie, and a token against forged requests (CSRF) that only our page can read.
+"""Desk sessions. A browser has an opaque cookie, and a token against forged requests (CSRF) that only our page can read.
 
 The cookie is ``HttpOnly`` and ``SameSite=Strict``. Each login begins a new session under a new cookie and ends the one that the
-browser had, so a cookie planted before the login is worth nothing after it.
+browser had, so a cookie planted before the login is worth nothing after it. The bearer token of another program belongs to a
+session too, and is worth something only as long as that lasts.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from bot.desk.errors import CsrfFailed, SessionEnded
 from bot.desk.login import AgentIdentity, find_agent
 from bot.desk.models import DeskSession
 from bot.desk.repository import DeskRepository
+from bot.identity.errors import TokenInvalid
+from bot.identity.tokens import Principal
 
 COOKIE = "suixing_desk"
 SEEN_EVERY = timedelta(minutes=1)
@@ -28,10 +31,14 @@ SEEN_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class Opened:
-    """``cookie`` for the browser, ``csrf_token`` for the page's requests."""
+    """``cookie`` for the browser, ``csrf_token`` for the page's requests, ``session_id`` for the claims of a bearer token."""
 
     cookie: str
     csrf_token: str
+
+    @property
+    def session_id(self) -> str:
+        return hash_of(self.cookie)
 
 
 class DeskSessions:
@@ -52,7 +59,7 @@ class DeskSessions:
         opened = Opened(secrets.token_urlsafe(32), secrets.token_urlsafe(32))
         self._repository.add(
             DeskSession(
-                token_hash=_hash(opened.cookie),
+                token_hash=hash_of(opened.cookie),
                 agent_id=agent.agent_id,
                 csrf_token=opened.csrf_token,
                 created_at=now,
@@ -64,7 +71,22 @@ class DeskSessions:
 
     def read(self, cookie: str) -> tuple[AgentIdentity, str]:
         """Whose session it is, and its CSRF token. Raises ``SessionEnded``, also when the account was closed."""
-        row, now = self._repository.session_of(_hash(cookie)), self._clock.now()
+        agent, row = self._read(hash_of(cookie))
+        return agent, row.csrf_token
+
+    def read_token(self, principal: Principal) -> AgentIdentity:
+        """Whose token it is. Raises ``SessionEnded`` when its session has, ``TokenInvalid`` without one or after the account."""
+        if find_agent(self._session, principal.subject) is None:
+            raise TokenInvalid("the account is closed")
+        if principal.session_id is None:
+            raise TokenInvalid("the token belongs to no session")
+        agent, _ = self._read(principal.session_id)
+        if agent.agent_id != principal.subject:
+            raise TokenInvalid("the token is of another agent than its session")
+        return agent
+
+    def _read(self, session_id: str) -> tuple[AgentIdentity, DeskSession]:
+        row, now = self._repository.session_of(session_id), self._clock.now()
         idle = timedelta(minutes=self._settings.desk_idle_minutes)
         if row is None or row.expires_at <= now or row.seen_at + idle <= now:
             raise SessionEnded("log in again")
@@ -73,7 +95,7 @@ class DeskSessions:
             raise SessionEnded("log in again")
         if row.seen_at + SEEN_EVERY <= now:
             row.seen_at = now
-        return agent, row.csrf_token
+        return agent, row
 
     def read_for_change(self, cookie: str, csrf_token: str | None) -> AgentIdentity:
         """As ``read``, for a request that changes something. Raises ``CsrfFailed``."""
@@ -84,9 +106,14 @@ class DeskSessions:
 
     def end(self, cookie: str) -> None:
         """Nothing happens when there is no such session."""
-        self._repository.forget_session(_hash(cookie))
+        self._repository.forget_session(hash_of(cookie))
+
+    def end_token(self, principal: Principal) -> None:
+        """Ends the session that the token belongs to, and with it a cookie of the same login."""
+        if principal.session_id is not None:
+            self._repository.forget_session(principal.session_id)
 
 
-def _hash(cookie: str) -> str:
+def hash_of(cookie: str) -> str:
     """The cookie has 256 random bits: a plain hash cannot be turned back."""
     return hashlib.sha256(cookie.encode()).hexdigest()

@@ -18,6 +18,7 @@ from bot.conversations.runtime import Runtime
 from bot.core.errors import Unauthenticated
 from bot.core.http import same_origin
 from bot.desk.attendance import AttendanceService
+from bot.desk.errors import PasswordChangeNeeded
 from bot.desk.login import AgentIdentity
 from bot.desk.sessions import COOKIE, DeskSessions
 
@@ -42,6 +43,8 @@ async def socket(websocket: WebSocket) -> None:
             task.result()
     except Unauthenticated:
         await websocket.close(4401)
+    except PasswordChangeNeeded:
+        await websocket.close(4403)
     except WebSocketDisconnect:
         pass  # pages are closed
     finally:
@@ -71,7 +74,9 @@ async def _tell(websocket: WebSocket, runtime: Runtime) -> None:
 
 
 def _be_there(session: Session, runtime: Runtime, cookie: str) -> AgentIdentity:
-    """Raises ``SessionEnded``."""
+    """Raises ``SessionEnded``, ``PasswordChangeNeeded``."""
     agent, _ = DeskSessions(session, runtime.clock, runtime.settings).read(cookie)
+    if agent.must_change_password:
+        raise PasswordChangeNeeded("choose a password of your own first")
     AttendanceService(session, runtime.clock, runtime.texts).seen(agent.agent_id)
     return agent

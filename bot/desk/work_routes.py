@@ -16,7 +16,7 @@ from bot.conversations.models import InternalNote
 from bot.conversations.outbox.service import DeliveryService
 from bot.conversations.repository import ConversationRepository
 from bot.conversations.runtime import CurrentRuntime, Runtime
-from bot.core.http import ERRORS, FilledStr
+from bot.core.http import ERRORS, FilledStr, Number
 from bot.desk.access import CurrentAgent, Supervisor
 from bot.desk.approvals import ApprovalDesk
 from bot.desk.board import BoardService
@@ -120,7 +120,7 @@ async def add_canned(body: CannedRequest, agent: Supervisor, runtime: CurrentRun
 
 
 @router.delete("/canned-answers/{number}", status_code=204, summary="Remove a frequent reply that was added")
-async def remove_canned(number: int, agent: Supervisor, runtime: CurrentRuntime) -> None:
+async def remove_canned(number: Number, agent: Supervisor, runtime: CurrentRuntime) -> None:
     await runtime.gateway.transaction(lambda session: CannedAnswers(session, runtime.clock).remove(number))
     log.info("canned answer removed", number=number)
 
@@ -135,7 +135,7 @@ async def catalogue(agent: CurrentAgent) -> Intents:
     "/conversations/{conversation_id}/messages/{seq}/misunderstood", status_code=201, summary="The bot misunderstood this"
 )
 async def mark(
-    conversation_id: ConversationId, seq: int, body: MarkRequest, agent: CurrentAgent, runtime: CurrentRuntime
+    conversation_id: ConversationId, seq: Number, body: MarkRequest, agent: CurrentAgent, runtime: CurrentRuntime
 ) -> CorrectionView:
     """400 `unknown_intent`, 404 `message_not_found`, 409 `already_marked`. A second person looks before it teaches the bot."""
     marked = await _of_visible(
@@ -154,7 +154,7 @@ async def misunderstandings(agent: Supervisor, runtime: CurrentRuntime, state: S
 
 
 @router.post("/misunderstandings/{number}/review", summary="The second look")
-async def review(number: int, body: ReviewRequest, agent: Supervisor, runtime: CurrentRuntime) -> CorrectionView:
+async def review(number: Number, body: ReviewRequest, agent: Supervisor, runtime: CurrentRuntime) -> CorrectionView:
     """409 `second_person_needed` for who marked it, `already_reviewed`."""
     reviewed = await runtime.gateway.transaction(
         lambda session: CorrectionService(session, runtime.clock).review(
@@ -204,7 +204,7 @@ async def dead_letters(agent: Supervisor, runtime: CurrentRuntime) -> DeadLetter
 
 
 @router.post("/dead-letters/{number}/retry", status_code=204, summary="Try again")
-async def retry(number: int, agent: Supervisor, runtime: CurrentRuntime) -> None:
+async def retry(number: Number, agent: Supervisor, runtime: CurrentRuntime) -> None:
     """404 `dead_letter_not_found`."""
     await runtime.gateway.transaction(lambda session: DeadLetterService(session, runtime.clock).retry(number))
     log.info("dead letter retried", number=number)

@@ -26,10 +26,14 @@ _MAX_SUBJECT_CHARS = 64
 
 @dataclass(frozen=True)
 class Principal:
-    """Who a token speaks for: a customer id, a visitor's sender, or an agent id."""
+    """Who a token speaks for: a customer id, a visitor's sender, or an agent id.
+
+    ``session_id``: the session that an agent's token belongs to and ends with; the others have none.
+    """
 
     kind: Kind
     subject: str
+    session_id: str | None = None
 
 
 class Tokens:
@@ -39,8 +43,8 @@ class Tokens:
         self._key = OctKey.import_key(key)
         self._clock = clock
 
-    def issue(self, kind: Kind, subject: str, *, lifetime: timedelta) -> str:
-        """A token for ``subject`` that ends after ``lifetime``."""
+    def issue(self, kind: Kind, subject: str, *, lifetime: timedelta, session_id: str | None = None) -> str:
+        """A token for ``subject`` that ends after ``lifetime``, and with the session that it belongs to."""
         now = self._clock.now()
         claims = {
             "aud": AUDIENCE,
@@ -50,6 +54,8 @@ class Tokens:
             "exp": int((now + lifetime).timestamp()),
             "jti": secrets.token_hex(8),
         }
+        if session_id is not None:
+            claims["sid"] = session_id
         return jwt.encode({"alg": "HS256"}, claims, self._key, algorithms=_ALGORITHMS)
 
     def read(self, token: str, *, kinds: tuple[Kind, ...] = get_args(Kind)) -> Principal:
@@ -73,4 +79,5 @@ class Tokens:
         subject: str = claims["sub"]
         if len(subject) > _MAX_SUBJECT_CHARS:
             raise TokenInvalid(INVALID)
-        return Principal(claims["kind"], subject)
+        session_id = claims.get("sid")
+        return Principal(claims["kind"], subject, session_id if isinstance(session_id, str) else None)

@@ -151,7 +151,7 @@ async def test_a_conversation_of_the_bot_cannot_be_claimed(stack: Stack) -> None
 @pytest.mark.parametrize("conversation_id", ["0" * 32, "made-up", "x" * 500, "%00", "..%2f..%2fx"])
 @pytest.mark.parametrize(("method", "suffix"), [("GET", ""), ("POST", "/claim"), ("POST", "/reply"), ("POST", "/give-back")])
 async def test_what_is_not_there_is_a_404(stack: Stack, conversation_id: str, method: str, suffix: str) -> None:
-    agent = bearer(stack.runtime.tokens.issue("agent", "A2001", lifetime=timedelta(hours=1)))
+    agent = stack.agent("A2001")
     status, code = await call(stack, method, f"{API}/{conversation_id}{suffix}", agent, text="x")
     not_theirs = {(403, "not_the_owner")} if suffix in ("/reply", "/give-back") else set()
     assert (status, code) in {(404, "conversation_not_found"), (404, "not_found"), (405, "method_not_allowed")} | not_theirs

@@ -93,6 +93,10 @@ class Sides:
         expect(borrower.widget.banner).to_contain_text("人工客服正在和您对话")
         return borrower, agent
 
+    def page(self) -> Page:
+        """A browser with nothing open yet."""
+        return self._page()[0]
+
     def _page(self) -> tuple[Page, Cable]:
         cable = self._stack.enter_context(Cable(self.office.port).laid())
         context = self._browser.new_context(

@@ -18,6 +18,7 @@ class Access(Enum):
     AGENT = auto()
     SUPERVISOR = auto()
     """Supervisors and admins."""
+    ADMIN = auto()
     COOKIE = auto()
     """The browser's session, not a token."""
     SIGNED = auto()
@@ -55,6 +56,13 @@ TABLE: dict[str, Access] = {
     f"POST {DESK}/logout": Access.AGENT,
     f"POST {DESK}/presence": Access.AGENT,
     f"GET {DESK}/colleagues": Access.AGENT,
+    f"POST {DESK}/password": Access.AGENT,
+    f"GET {DESK}/accounts": Access.ADMIN,
+    f"POST {DESK}/accounts": Access.ADMIN,
+    f"PUT {DESK}/accounts/{{agent_id}}": Access.ADMIN,
+    f"POST {DESK}/accounts/{{agent_id}}/reset-password": Access.ADMIN,
+    f"POST {DESK}/accounts/{{agent_id}}/close": Access.ADMIN,
+    f"POST {DESK}/accounts/{{agent_id}}/reopen": Access.ADMIN,
     f"GET {DESK}/queue": Access.AGENT,
     f"GET {DESK}/intents": Access.AGENT,
     f"GET {DESK}/search": Access.AGENT,

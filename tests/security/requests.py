@@ -14,6 +14,7 @@ from tests.gateway import Stack
 
 UNKNOWN = {
     "case_no": "C-20260101-9999",
+    "agent_id": "A9999",
     "conversation_id": "0" * 32,
     "attachment_id": "0" * 32,
     "number": "999999",
@@ -126,6 +127,15 @@ class Description:
                 moment = schema.get("format") == "date-time"
                 return "2026-08-20T10:00:00+08:00" if moment else "文" * max(1, schema.get("minLength", 1))
 
+    def numbers(self, schema: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+        """Where a whole number may stand in a body."""
+        schema = self.resolved(schema)
+        if schema.get("type") == "object":
+            for name, item in schema.get("properties", {}).items():
+                yield from self.numbers(item, (*path, name))
+        elif schema.get("type") == "integer":
+            yield path
+
     def texts(self, schema: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
         """Where free text may stand in a body."""
         schema = self.resolved(schema)
@@ -155,10 +165,10 @@ def _names(routes: list[BaseRoute], prefix: str = "") -> Iterator[str]:
             yield from (f"{method} {path}" for method in methods - {"HEAD"})
 
 
-def with_text(body: Any, path: tuple[str, ...], text: str) -> Any:
-    """``body`` with ``text`` at ``path``; what is missing on the way is made."""
+def with_value(body: Any, path: tuple[str, ...], value: str | int) -> Any:
+    """``body`` with ``value`` at ``path``; what is missing on the way is made."""
     if not path:
-        return text
+        return value
     filled = dict(body) if isinstance(body, dict) else {}
-    filled[path[0]] = with_text(filled.get(path[0]), path[1:], text)
+    filled[path[0]] = with_value(filled.get(path[0]), path[1:], value)
     return filled

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 import pytest
@@ -28,10 +28,11 @@ REFUSALS = {
     "callback_unauthenticated",
 }
 """Codes of those who may not call at all."""
-NEED_A_TOKEN = {Access.BORROWER, Access.HOLDER, Access.CUSTOMER, Access.AGENT, Access.SUPERVISOR}
+NEED_A_TOKEN = {Access.BORROWER, Access.HOLDER, Access.CUSTOMER, Access.AGENT, Access.SUPERVISOR, Access.ADMIN}
 BORROWERS = {Access.BORROWER, Access.HOLDER, Access.CUSTOMER}
-STAFF = {Access.AGENT, Access.SUPERVISOR}
+STAFF = {Access.AGENT, Access.SUPERVISOR, Access.ADMIN}
 CHANGING = ("POST", "PUT", "PATCH", "DELETE")
+Headers = dict[str, str] | Callable[[], dict[str, str]]
 
 
 @pytest.fixture
@@ -49,13 +50,13 @@ async def full(gateway_settings: Settings, process_logging: None) -> AsyncIterat
 
 
 async def outcomes(
-    stack: Stack, headers: dict[str, str], *, among: set[Access] | None = None, sender: str = "u-1", only: tuple[str, ...] = ()
+    stack: Stack, headers: Headers, *, among: set[Access] | None = None, sender: str = "u-1", only: tuple[str, ...] = ()
 ) -> dict[str, tuple[int, str]]:
-    """Status and code of each operation for a caller with these headers."""
+    """Status and code of each operation for a caller with these headers: the same ones, or made anew for each."""
     found = {}
     for name, call in Description(stack.app).calls().items():
         if (among is None or TABLE[name] in among) and (not only or call.method in only):
-            response = await call.of(sender).send(stack, headers)
+            response = await call.of(sender).send(stack, headers() if callable(headers) else headers)
             is_json = response.headers.get("content-type", "").startswith("application/json")
             body = response.json() if is_json and response.content else {}
             found[name] = response.status_code, body.get("error", {}).get("code", "") if isinstance(body, dict) else ""
@@ -155,12 +156,26 @@ async def test_customers_get_in_where_borrowers_may(full: Stack) -> None:
 async def test_agents_do_not_get_what_is_for_supervisors(full: Stack) -> None:
     found = await outcomes(full, full.agent("A2001"), among={Access.SUPERVISOR})
     assert {name: answer for name, answer in found.items() if answer[0] != 403 or answer[1] not in REFUSALS} == {}
-    none_is_refused(await outcomes(full, full.agent("A2001"), among={Access.AGENT}))
+    none_is_refused(await outcomes(full, lambda: full.agent("A2001"), among={Access.AGENT}))
 
 
-@pytest.mark.parametrize("who", ["S2101", "M2201"])
-async def test_supervisors_and_admins_get_in_everywhere_at_the_desk(full: Stack, who: str) -> None:
-    none_is_refused(await outcomes(full, full.agent(who), among=STAFF))
+@pytest.mark.parametrize("who", ["A2001", "S2101"])
+async def test_nobody_but_an_admin_manages_accounts(full: Stack, who: str) -> None:
+    all_are(await outcomes(full, full.agent(who), among={Access.ADMIN}), 403, "role_not_allowed")
+
+
+@pytest.mark.parametrize(("who", "where"), [("S2101", STAFF - {Access.ADMIN}), ("M2201", STAFF)])
+async def test_supervisors_and_admins_get_in_everywhere_at_the_desk(full: Stack, who: str, where: set[Access]) -> None:
+    none_is_refused(await outcomes(full, lambda: full.agent(who), among=where))
+
+
+async def test_whose_password_was_handed_out_changes_it_before_anything_else(full: Stack) -> None:
+    with full.database.transaction() as session:
+        session.get_one(Agent, "M2201").must_change_password = True
+    found = await outcomes(full, lambda: full.agent("M2201"), among=STAFF)
+    assert found.pop("POST /desk/api/password")[1] == "password_too_weak"
+    assert found.pop("POST /desk/api/logout") == (204, "")
+    all_are(found, 403, "password_change_needed")
 
 
 async def test_a_role_taken_away_is_gone_with_the_next_request(full: Stack) -> None:
@@ -178,8 +193,8 @@ async def test_the_cookie_alone_reads_and_changes_nothing(full: Stack) -> None:
     for forged in ({}, {"X-CSRF-Token": ""}, {"X-CSRF-Token": csrf[:-1]}, {"X-CSRF-Token": csrf, "Cookie": "suixing_desk=x"}):
         code = (401, "session_ended") if "Cookie" in forged else (403, "csrf_failed")
         all_are(await outcomes(full, forged, among=STAFF, only=CHANGING), *code)
-    none_is_refused(await outcomes(full, {}, among=STAFF | {Access.COOKIE}, only=("GET",)))
-    with_token = await outcomes(full, {"X-CSRF-Token": csrf}, among=STAFF - {Access.COOKIE}, only=CHANGING)
+    none_is_refused(await outcomes(full, {}, among=(STAFF - {Access.ADMIN}) | {Access.COOKIE}, only=("GET",)))
+    with_token = await outcomes(full, {"X-CSRF-Token": csrf}, among=STAFF - {Access.COOKIE, Access.ADMIN}, only=CHANGING)
     after_logout = {name: answer for name, answer in with_token.items() if answer == (401, "session_ended")}
     assert set(with_token) - set(after_logout), "until the logout among them they were let in"
     assert "csrf_failed" not in {code for _, code in with_token.values()}

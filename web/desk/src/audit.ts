@@ -24,6 +24,9 @@ const CODES: Readonly<Record<string, string>> = {
   by: "tokenBy",
   from: "team",
   to: "team",
+  role: "role",
+  former_role: "role",
+  skills: "skill",
 };
 
 function valueWords(entry: Entry, name: string, value: unknown): string {

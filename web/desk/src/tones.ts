@@ -14,6 +14,8 @@ const TONES: Readonly<Record<string, Readonly<Record<string, Tone>>>> = {
   remedy: { granted: "good", approved: "good", proposed: "wait", rejected: "bad" },
   handoff: { queued: "wait", assigned: "good" },
   officialResult: { official: "good", retired: "bad", unknown: "bad" },
+  accountState: { first: "wait", closed: "plain" },
+  role: { supervisor: "cool", admin: "wait" },
   presence: { online: "good", busy: "wait" },
   incidentStatus: { suspected: "wait", confirmed: "bad" },
   runStatus: { draft: "plain", proposed: "wait", approved: "cool", posting: "cool", done: "good", rejected: "bad" },

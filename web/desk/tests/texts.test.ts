@@ -138,6 +138,7 @@ describe("the audit trail", () => {
     ["conversation.claimed", { reason: "asked" }, ["原因 要求人工"]],
     ["case.proposed", { number: 4, kind: "dispute", audience: "internal", amount: 5, automatic: false }, ["事件 4", "类型 费用异议", "可见 内部", "金额 ¥0.05", "自动 否"]],
     ["audit.searched", { action: "case.decided", first: "2026-08-01", entries: 3 }, ["动作 案件 · 结论", "起 8月1日", "条数 3"]],
+    ["account.changed", { agent: "A2001", former_role: "agent", role: "supervisor", skills: ["fraud", "complaints"], renamed: true }, ["工号 A2001", "原角色 客服", "角色 主管", "技能 反诈、投诉处理", "改名 是"]],
     ["loan.schedule_repayment", { result: "S-1", execute_on: "2026-08-25", payment_no: null }, ["编号 S-1", "扣款日 8月25日"]],
   ])("says %s in words", (action, details, words) => {
     expect(detailWords(entry(action, details))).toEqual(words);

@@ -1,6 +1,6 @@
 /**
  * The HTTP side of the desk: the browser's session cookie, the CSRF token with each change, a time limit, and one error type.
- * The bearer token that the login also answers is never kept.
+ * A browser's login gets no bearer token.
  */
 
 import createClient from "openapi-fetch";

@@ -17,7 +17,8 @@ export interface paths {
          * Log in
          * @description 401 `login_failed`; 429 `login_locked` after repeated wrong passwords, `too_many_requests` after many from one address.
          *
-         *     A browser gets a session cookie and sends `csrf_token` as `X-CSRF-Token` with each change; other programs use `token`.
+         *     A browser gets a session cookie and sends `csrf_token` as `X-CSRF-Token` with each change; other programs use `token`, which
+         *     ends with the same session. A page gets no `token`: its scripts could read it, and it needs no cookie.
          */
         post: operations["login_desk_api_login_post"];
         delete?: never;
@@ -55,7 +56,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End this browser's session */
+        /**
+         * End this session
+         * @description The cookie and the token of one login end together, whichever of them this request came with.
+         */
         post: operations["logout_desk_api_logout_post"];
         delete?: never;
         options?: never;
@@ -1054,6 +1058,130 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/desk/api/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everybody who has an account at the desk */
+        get: operations["list_accounts_desk_api_accounts_get"];
+        put?: never;
+        /**
+         * Open an account
+         * @description 409 `agent_id_taken`, 400 `unknown_skill`. The password is in this answer and nowhere else; its owner changes it first.
+         */
+        post: operations["create_desk_api_accounts_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/desk/api/accounts/{agent_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change name, role, skills and cap
+         * @description 404 `account_not_found`, 409 `account_closed`, `last_admin`, 400 `unknown_skill`. Counts from their next request on.
+         */
+        put: operations["change_desk_api_accounts__agent_id__put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/desk/api/accounts/{agent_id}/reset-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hand out a new password
+         * @description 404 `account_not_found`, 409 `account_closed`. Ends their sessions and tokens, and a lock after wrong passwords.
+         */
+        post: operations["reset_password_desk_api_accounts__agent_id__reset_password_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/desk/api/accounts/{agent_id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close an account
+         * @description 404 `account_not_found`, 409 `account_closed`, `last_admin`. Their sessions and tokens end, their conversations wait at the
+         *     front of the queue; cases stay in their name until a supervisor assigns them.
+         */
+        post: operations["close_desk_api_accounts__agent_id__close_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/desk/api/accounts/{agent_id}/reopen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open a closed account again
+         * @description 404 `account_not_found`, 409 `account_open`. With a new password; role, skills and cap are as they were.
+         */
+        post: operations["reopen_desk_api_accounts__agent_id__reopen_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/desk/api/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change my password
+         * @description 400 `password_too_weak` (`details.least` characters), 403 `wrong_password`, 429 `login_locked` after repeated wrong ones.
+         *
+         *     This session goes on, all others of the agent end.
+         */
+        post: operations["change_password_desk_api_password_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/desk/api/remediation/runs": {
         parameters: {
             query?: never;
@@ -1210,6 +1338,130 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** AccountProfile */
+        AccountProfile: {
+            /**
+             * Name
+             * @description as borrowers read it
+             */
+            name: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "agent" | "supervisor" | "admin";
+            /**
+             * Skills
+             * @description empty: everything
+             * @default []
+             */
+            skills: string[];
+            /**
+             * Max Conversations
+             * @description at once; empty: the default
+             */
+            max_conversations?: number | null;
+        };
+        /** AccountRequest */
+        AccountRequest: {
+            /**
+             * Name
+             * @description as borrowers read it
+             */
+            name: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "agent" | "supervisor" | "admin";
+            /**
+             * Skills
+             * @description empty: everything
+             * @default []
+             */
+            skills: string[];
+            /**
+             * Max Conversations
+             * @description at once; empty: the default
+             */
+            max_conversations?: number | null;
+            /**
+             * Agent Id
+             * @description capitals and digits; never given again
+             */
+            agent_id: string;
+        };
+        /** AccountView */
+        AccountView: {
+            /** Agent Id */
+            agent_id: string;
+            /** Name */
+            name: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "agent" | "supervisor" | "admin";
+            /**
+             * Skills
+             * @description empty: everything
+             */
+            skills: string[];
+            /**
+             * Max Conversations
+             * @description null: the default
+             */
+            max_conversations: number | null;
+            /**
+             * Active
+             * @description false: closed
+             */
+            active: boolean;
+            /**
+             * Must Change Password
+             * @description has not yet chosen one in place of what an admin handed out
+             */
+            must_change_password: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Conversations
+             * @description that they have now
+             */
+            conversations: number;
+            /**
+             * Open Cases
+             * @description in their name; a supervisor assigns them to somebody else
+             */
+            open_cases: number;
+        };
+        /** AccountWithPassword */
+        AccountWithPassword: {
+            account: components["schemas"]["AccountView"];
+            /**
+             * Initial Password
+             * @description shown this once; good until its owner has chosen another
+             */
+            initial_password: string;
+        };
+        /** Accounts */
+        Accounts: {
+            /**
+             * Accounts
+             * @description by id, the closed ones too
+             */
+            accounts: components["schemas"]["AccountView"][];
+            /**
+             * Skills
+             * @description that a handoff can need
+             */
+            skills: string[];
+            /** Default Max Conversations */
+            default_max_conversations: number;
+        };
         /** AcknowledgeRequest */
         AcknowledgeRequest: {
             /**
@@ -1241,6 +1493,11 @@ export interface components {
             csrf_token: string;
             agent: components["schemas"]["AgentView"];
             /**
+             * Must Change Password
+             * @description nothing but `password` and `logout` is open to them before
+             */
+            must_change_password: boolean;
+            /**
              * Now
              * Format: date-time
              * @description our clock: deadlines are counted by it, not by the computer's
@@ -1248,9 +1505,9 @@ export interface components {
             now: string;
             /**
              * Token
-             * @description for programs without cookies
+             * @description for programs without cookies; ends with the session. Null for a browser's page
              */
-            token: string;
+            token: string | null;
             /**
              * Expires In
              * @description seconds
@@ -2762,6 +3019,13 @@ export interface components {
              */
             owner: "bot" | "queue" | "agent";
         };
+        /** PasswordRequest */
+        PasswordRequest: {
+            /** Present */
+            present: string;
+            /** New */
+            new: string;
+        };
         /** PresenceRequest */
         PresenceRequest: {
             /**
@@ -3165,6 +3429,11 @@ export interface components {
              */
             csrf_token: string;
             agent: components["schemas"]["AgentView"];
+            /**
+             * Must Change Password
+             * @description nothing but `password` and `logout` is open to them before
+             */
+            must_change_password: boolean;
             /**
              * Now
              * Format: date-time
@@ -5797,6 +6066,290 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused; `error.code` is stable */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description our fault; `error.details.error_id` finds it in the log */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    list_accounts_desk_api_accounts_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Accounts"];
+                };
+            };
+            /** @description refused; `error.code` is stable */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description our fault; `error.details.error_id` finds it in the log */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    create_desk_api_accounts_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountWithPassword"];
+                };
+            };
+            /** @description refused; `error.code` is stable */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description our fault; `error.details.error_id` finds it in the log */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    change_desk_api_accounts__agent_id__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountProfile"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            /** @description refused; `error.code` is stable */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description our fault; `error.details.error_id` finds it in the log */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    reset_password_desk_api_accounts__agent_id__reset_password_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountWithPassword"];
+                };
+            };
+            /** @description refused; `error.code` is stable */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description our fault; `error.details.error_id` finds it in the log */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    close_desk_api_accounts__agent_id__close_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            /** @description refused; `error.code` is stable */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description our fault; `error.details.error_id` finds it in the log */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    reopen_desk_api_accounts__agent_id__reopen_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountWithPassword"];
+                };
+            };
+            /** @description refused; `error.code` is stable */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description our fault; `error.details.error_id` finds it in the log */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    change_password_desk_api_password_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordRequest"];
+            };
+        };
         responses: {
             /** @description Successful Response */
             204: {

@@ -17,9 +17,11 @@ interface Session {
   /** Was logged in, and the server no longer knows it. */
   expired: boolean;
   presence: Presence;
+  /** An admin handed the password out: nothing else is open before they have chosen one. */
+  mustChange: boolean;
 }
 
-const state = reactive<Session>({ phase: "starting", agent: null, expired: false, presence: "away" });
+const state = reactive<Session>({ phase: "starting", agent: null, expired: false, presence: "away", mustChange: false });
 
 export const session = readonly(state);
 
@@ -42,6 +44,7 @@ function entered(view: Schemas["SessionView"]): void {
     return;
   }
   state.agent = view.agent;
+  state.mustChange = view.must_change_password;
   state.phase = "in";
   state.expired = false;
 }
@@ -74,11 +77,23 @@ export async function setPresence(presence: Presence): Promise<void> {
   state.presence = presence;
 }
 
+/** The agent's own; their other browsers are logged out. Throws `DeskError`. */
+export async function changePassword(present: string, chosen: string): Promise<void> {
+  await ask(api.POST("/desk/api/password", { body: { present, new: chosen } }));
+  state.mustChange = false;
+  await findPresence();
+}
+
 async function findPresence(): Promise<void> {
+  if (state.mustChange) return;
   const { colleagues } = await ask(api.GET("/desk/api/colleagues"));
   state.presence = colleagues.find(({ agent }) => agent.agent_id === state.agent?.agent_id)?.presence ?? "away";
 }
 
 export function isSupervisor(): boolean {
   return state.agent !== null && state.agent.role !== "agent";
+}
+
+export function isAdmin(): boolean {
+  return state.agent?.role === "admin";
 }

@@ -27,6 +27,16 @@ const ERRORS: Readonly<Record<string, string>> = {
   supervisors_only: "只有主管可以查看。",
   not_supervisor: "这一步只有主管可以做。",
 
+  password_change_needed: "请先把初始密码改为自己的密码。",
+  wrong_password: "当前密码不对。",
+  password_too_weak: "新密码至少{least}位，不能太简单，不能包含工号，也不能与当前密码相同。",
+  account_not_found: "没有这个账号。",
+  account_closed: "账号已停用。",
+  account_open: "账号没有停用。",
+  agent_id_taken: "这个工号已被使用，请换一个。",
+  last_admin: "至少要保留一位管理员：请先把另一位同事设为管理员。",
+  unknown_skill: "没有这项技能。",
+
   already_claimed: "{name}（{by}）已经接入这个会话。",
   not_in_queue: "客户已不在排队。",
   not_with_agent: "这个会话现在不由坐席接待，不用接管。",
