@@ -42,6 +42,8 @@ CUSTOMERS = [
     {"customer_id": "C1002", "name": "李婷", "story": "有三份合同，都正常，想看看一次还清要多少钱。"},
 ]
 SLOW_SECONDS = 1.5
+SPEAKS_SECONDS = 30.0
+"""On a socket the real app says something at least so often."""
 
 
 @dataclass
@@ -227,12 +229,13 @@ class FakeApp:
             self.hellos.append(hello)
             claims = Request({"type": "http", "headers": [(b"authorization", f"Bearer {hello['token']}".encode())]})
             conversation = self._open(hello["sender"], self._customer(claims, hello["sender"]))
-            after, seen = hello["after"], None
+            after, seen, spoke = hello["after"], None, 0.0
             while self.sockets and not self.down:
                 page = self._page(conversation, after)
                 now = (page["owner"], page["agent_read_seq"])
-                if page["messages"] or now != seen:
+                if page["messages"] or now != seen or time.monotonic() - spoke > SPEAKS_SECONDS:
                     await websocket.send_json({"type": "log", **page})
+                    spoke = time.monotonic()
                 after, seen = page["last_seq"], now
                 await asyncio.sleep(0.02)
             await websocket.close(1001)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-from playwright.sync_api import BrowserContext, expect
+from urllib.parse import urlsplit
 
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.e2e.cable import Cable
 from tests.e2e.fake_app import FakeApp, Fault
 from tests.e2e.widget import Widget
 
@@ -88,6 +91,31 @@ def test_the_connection_comes_back_by_itself_and_brings_what_was_missed(chat: Wi
     fake.down = False
     expect(chat.log).to_contain_text("断网时说的话")
     expect(chat.banner).to_contain_text("人工客服正在和您对话")
+
+
+def test_a_line_that_died_without_a_word_is_noticed_and_what_was_missed_comes(page: Page, fake: FakeApp, url: str) -> None:
+    fake.sockets = True
+    page.clock.install()
+    with Cable(urlsplit(url).port or 0).laid() as cable:
+        page.goto(cable.url)
+        chat = Widget(page)
+        chat.open()
+        chat.ask("你好")
+        fake.conversation.owner = "agent"
+        expect(chat.banner).to_contain_text("人工客服正在和您对话")
+        hellos = len(fake.hellos)
+        cable.lose()
+        fake.conversation.add("agent", text="您那边收到了吗？")
+        page.clock.run_for(60_000)
+        chat.expect_texts("你好", "收到：你好")
+        page.clock.run_for(16_000)  # 75 s of silence: the socket is hung up
+        page.clock.run_for(30_000)  # a kept HTTP connection may be as dead; its request ends after 20 s
+        chat.expect_texts("你好", "收到：你好", "您那边收到了吗？")
+        page.clock.run_for(10_000)
+        expect(chat.banner).to_contain_text("人工客服正在和您对话")
+        fake.conversation.add("agent", text="这次是从连接里来的")
+        chat.expect_texts("你好", "收到：你好", "您那边收到了吗？", "这次是从连接里来的")
+        assert [hello["after"] for hello in fake.hellos[hellos:]] == [3]
 
 
 def test_errors_of_the_server_are_said_and_pass(chat: Widget, fake: FakeApp) -> None:

@@ -4,6 +4,7 @@
  */
 
 import type { LiveSocket } from "../src/port.js";
+import { type Ack, FakeSocket } from "./fake-socket.js";
 
 interface Stored {
   seq: number;
@@ -57,6 +58,13 @@ export class FakeServer {
   readonly sockets: FakeSocket[] = [];
   /** Sockets are refused, as by a proxy that knows none. */
   refusesSockets = false;
+
+  /** What is sent over the sockets of now gets nowhere any more, and neither end is told: a NAT has forgotten them. */
+  lose(): void {
+    this.sockets.forEach((socket) => {
+      socket.lost = true;
+    });
+  }
 
   readonly connect = (): LiveSocket => {
     const socket = new FakeSocket(this);
@@ -246,75 +254,6 @@ interface FakeCase {
 export function fakeCase(caseNo: string, status = "investigating"): FakeCase {
   const dates = { received_on: "2026-08-10", decide_by: "2026-08-25", next_update_by: "2026-08-13", disputed_amount: 192 };
   return { case: { type: "case", case_no: caseNo, kind: "dispute", status, ...dates }, events: [], keys: new Set() };
-}
-
-export class FakeSocket implements LiveSocket {
-  onopen: LiveSocket["onopen"] = null;
-  onmessage: LiveSocket["onmessage"] = null;
-  onclose: LiveSocket["onclose"] = null;
-  hello: Hello | null = null;
-  readonly acks: Omit<Ack, "sender">[] = [];
-  /** Sends every page twice. */
-  stutters = false;
-  ended = false;
-  private after = 0;
-
-  constructor(private readonly server: FakeServer) {
-    setTimeout(() => {
-      if (this.ended) return;
-      if (server.refusesSockets) this.end();
-      else this.onopen?.call(this as unknown as WebSocket, new Event("open"));
-    }, 1);
-  }
-
-  send(data: string): void {
-    if (this.ended) throw new Error("the socket has ended");
-    const frame = JSON.parse(data) as Hello | (Omit<Ack, "sender"> & { readonly type: "ack" });
-    if (frame.type === "ack") {
-      this.acks.push({ delivered: frame.delivered, read: frame.read });
-      return;
-    }
-    this.hello = frame;
-    this.after = frame.after;
-    setTimeout(() => {
-      this.push(true);
-    }, 1);
-  }
-
-  push(always = false): void {
-    if (this.ended || this.hello === null) return;
-    const page = this.server.page(this.hello.sender, this.hello.token, this.after);
-    if (page.messages.length === 0 && !always) return;
-    this.after = page.last_seq;
-    for (let i = 0; i < (this.stutters ? 2 : 1); i += 1) this.frame({ type: "log", ...page });
-  }
-
-  frame(body: object): void {
-    this.onmessage?.call(this as unknown as WebSocket, { data: JSON.stringify(body) } as MessageEvent);
-  }
-
-  close(): void {
-    this.ended = true;
-  }
-
-  end(): void {
-    if (this.ended) return;
-    this.ended = true;
-    this.onclose?.call(this as unknown as WebSocket, {} as CloseEvent);
-  }
-}
-
-interface Hello {
-  readonly type: "hello";
-  readonly sender: string;
-  readonly token: string;
-  readonly after: number;
-}
-
-interface Ack {
-  readonly sender: string;
-  readonly delivered: number;
-  readonly read: number;
 }
 
 interface Rated {
