@@ -28,7 +28,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from tests.e2e.fake_cases import FakeCases, refusal
 
-Fault = Literal["slow", "error", "drop", "drop after", "duplicate", "expired"]
+Fault = Literal["slow", "error", "drop", "drop after", "duplicate", "expired", "too long"]
 Answer = dict[str, Any]
 
 POLICY = (
@@ -270,6 +270,8 @@ class FakeApp:
             return Dropped()
         if fault == "expired":
             return refusal(401, "token_expired")
+        if fault == "too long":
+            return refusal(413, "message_too_long")
         conversation = self._open(sender, self._customer(request, sender), metadata.get("visitor_token"))
         if metadata["message_id"] not in conversation.taken:
             conversation.taken.add(metadata["message_id"])

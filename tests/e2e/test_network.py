@@ -128,6 +128,31 @@ def test_errors_of_the_server_are_said_and_pass(chat: Widget, fake: FakeApp) -> 
     expect(chat.banner).to_be_empty(timeout=15_000)  # "网络已恢复" stays for a moment
 
 
+def test_what_was_written_after_a_refused_message_waits_for_the_borrower(chat: Widget, fake: FakeApp) -> None:
+    chat.ask("你好")
+    fake.faults.append("too long")
+    chat.say("很长很长的话")
+    chat.say("确认")
+    refused, waiting = chat.messages.nth(2), chat.messages.nth(3)
+    expect(refused.get_by_role("alert")).to_have_text("内容太长，没有发出去")
+    expect(waiting).to_contain_text("等上一条发出或删除后再发")
+    assert fake.texts_received == ["你好", "很长很长的话"]
+    refused.get_by_role("button", name="删除").press("Enter")
+    expect(chat.input).to_be_focused()
+    chat.expect_texts("你好", "收到：你好", "确认", "收到：确认")
+
+
+def test_a_message_that_the_server_keeps_failing_on_can_be_taken_back(chat: Widget, fake: FakeApp) -> None:
+    chat.ask("你好")
+    fake.faults.extend(["error"] * 9)
+    chat.say("倒霉的一句")
+    expect(chat.messages.last).to_contain_text("等待发送")
+    chat.say("转人工")
+    chat.button("删除").click()
+    fake.faults.clear()
+    chat.expect_texts("你好", "收到：你好", "转人工", "正在为您转人工，您排在第2位。")
+
+
 def test_a_second_tab_sees_the_same_conversation(chat: Widget, context: BrowserContext, url: str) -> None:
     chat.ask("第一个窗口说的")
     page = context.new_page()

@@ -3,7 +3,7 @@
 import type { CaseDetail, CaseList } from "./case-wire.js";
 import type { LogMessage, Owner } from "./wire.js";
 
-/** queued: waits its turn · sending · taken: the server has it, the log does not show it yet · failed: refused for good. */
+/** queued: waits its turn · sending · taken: the server has it, the log does not show it yet · failed: refused for good, holds back what comes after it. */
 export type Delivery = "queued" | "sending" | "taken" | "failed";
 
 export interface OutboxEntry {
@@ -14,7 +14,7 @@ export interface OutboxEntry {
   readonly title: string;
   readonly createdAt: string;
   readonly delivery: Delivery;
-  /** The server's error code of a failed message. */
+  /** With which the server answered the last try: of a failed message, and of one that waits until the trouble is over. */
   readonly errorCode: string | null;
 }
 

@@ -51,6 +51,7 @@ export const TEXTS = {
   delivered: "已送达",
   read: "客服已读",
   queued: "等待发送",
+  held: "等上一条发出或删除后再发",
   sending: "发送中",
   failed: "没有发出去",
   failedTooLong: "内容太长，没有发出去",
