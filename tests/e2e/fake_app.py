@@ -42,6 +42,8 @@ CUSTOMERS = [
     {"customer_id": "C1002", "name": "李婷", "story": "有三份合同，都正常，想看看一次还清要多少钱。"},
 ]
 SLOW_SECONDS = 1.5
+PAGE = 200
+"""At most so many messages of the log at once; the newest first."""
 SPEAKS_SECONDS = 30.0
 """On a socket the real app says something at least so often."""
 
@@ -81,6 +83,7 @@ class FakeApp:
         self.uploads: list[bytes] = []
         self.upload_faults: deque[tuple[int, str]] = deque()
         self.upload_seconds = 0.0
+        self.older_seconds = 0.0
         self.files: dict[str, tuple[str, bytes]] = {}
         self.expired: set[str] = set()
         self.cases = FakeCases(self._customer)
@@ -297,7 +300,9 @@ class FakeApp:
                 conversation.code = "428571"
             conversation.add("bot", **answer)
 
-    async def _messages(self, request: Request, sender: str, after: int, wait: float) -> Response:
+    async def _messages(
+        self, request: Request, sender: str, after: int = 0, wait: float = 0, before: int | None = None
+    ) -> Response:
         self.polls += 1
         fault = self.poll_faults.popleft() if self.poll_faults else None
         if fault == "error":
@@ -305,6 +310,9 @@ class FakeApp:
         if fault == "drop":
             return Dropped()
         conversation = self._open(sender, self._customer(request, sender))
+        if before is not None:
+            await asyncio.sleep(self.older_seconds)
+            return JSONResponse({**self._page(conversation, 0), "messages": conversation.messages[: before - 1][-PAGE:]})
         deadline = time.monotonic() + wait
         while len(conversation.messages) <= after and time.monotonic() < deadline and not self.down:
             await asyncio.sleep(0.02)
@@ -315,7 +323,7 @@ class FakeApp:
 
     @staticmethod
     def _page(conversation: Conversation, after: int) -> dict[str, Any]:
-        fresh = conversation.messages[after:]
+        fresh = conversation.messages[after:][:PAGE] if after else conversation.messages[-PAGE:]
         last_seq = fresh[-1]["seq"] if fresh else min(after, len(conversation.messages))
         return {
             "messages": fresh,

@@ -72,6 +72,10 @@ export interface ChatState {
   /** The place in the queue as the server told it when the log ended with `seq`. */
   readonly place: { readonly seq: number; readonly position: number | null } | null;
   readonly connection: Connection;
+  /** The older part of the log is asked for, or was not to be had. */
+  readonly earlier: "idle" | "loading" | "failed";
+  /** Nothing is older than this `seq`, although it is not 1. */
+  readonly beginsAt: number | null;
   /** The history has not arrived yet. */
   readonly loading: boolean;
   /** A visitor's conversation ended on the server, and a new one began. */
@@ -98,6 +102,8 @@ export const EMPTY: ChatState = {
   cases: NO_CASES,
   place: null,
   connection: "new",
+  earlier: "idle",
+  beginsAt: null,
   loading: false,
   renewed: false,
 };

@@ -34,6 +34,10 @@ export class FakeServer {
   readonly conversations = new Map<string, Conversation>();
   /** At most so many messages in one answer of the log. */
   pageSize = 200;
+  /** A log that is asked for from its start begins with its newest page, as the real one does. */
+  newestFirst = false;
+  readonly olderAsked: number[] = [];
+  readonly olderFaults: number[] = [];
   /** Sends each message of a page twice. */
   stutters = false;
   /** Answers long polls at once, with nothing. */
@@ -209,6 +213,7 @@ export class FakeServer {
 
   private async poll(query: URLSearchParams, token: string, signal: AbortSignal | null | undefined): Promise<Response> {
     const sender = query.get("sender") ?? "";
+    if (query.has("before")) return this.older(sender, token, Number(query.get("before")));
     const after = Number(query.get("after"));
     const wait = Number(query.get("wait"));
     this.polls.push({ sender, after, wait });
@@ -218,11 +223,21 @@ export class FakeServer {
     if (typeof fault === "number") return refusal(fault, "trouble");
     if (fault !== undefined) throw new TypeError("network");
     const conversation = this.conversation(sender, token);
-    const fresh = (): Stored[] => conversation.messages.filter(({ seq }) => seq > after).slice(0, this.pageSize);
+    const newest = this.newestFirst && after === 0 ? -this.pageSize : 0;
+    const fresh = (): Stored[] => conversation.messages.filter(({ seq }) => seq > after).slice(newest).slice(0, this.pageSize);
     if (fresh().length === 0 && wait > 0 && !this.impatient) await this.somethingNew(wait, signal);
     const lastSeq = Math.min(after, conversation.messages.length);
     const messages = this.stutters ? [...fresh(), ...fresh()] : fresh();
     return json(200, { messages, last_seq: fresh().at(-1)?.seq ?? lastSeq, owner: conversation.owner, agent_read_seq: this.agentReadSeq });
+  }
+
+  private older(sender: string, token: string, before: number): Response {
+    const { messages, owner } = this.conversation(sender, token);
+    this.olderAsked.push(before);
+    const fault = this.olderFaults.shift();
+    if (fault !== undefined) return refusal(fault, "trouble");
+    const older = messages.filter(({ seq }) => seq < before).slice(-this.pageSize);
+    return json(200, { messages: older, last_seq: before - 1, owner, agent_read_seq: this.agentReadSeq });
   }
 
   private async somethingNew(seconds: number, signal: AbortSignal | null | undefined): Promise<void> {

@@ -15,7 +15,6 @@ import type { UploadActions } from "./uploads.js";
 export interface LogActions extends UploadActions {
   readonly say: (text: string) => void;
   readonly attach: (file: File) => void;
-  readonly earlier: () => void;
   readonly ask: (question: string) => void;
   readonly press: (button: Button) => void;
   readonly login: () => void;
