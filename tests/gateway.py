@@ -106,10 +106,13 @@ class Stack:
         answers: list[dict[str, Any]] = response.json()
         return answers
 
-    async def read(self, sender: str, token: str, *, after: int = 0, wait: float = 0) -> dict[str, Any]:
-        response = await self.client.get(
-            "/chat/messages", params={"sender": sender, "after": after, "wait": wait}, headers=bearer(token)
-        )
+    async def read(
+        self, sender: str, token: str, *, after: int = 0, wait: float = 0, before: int | None = None
+    ) -> dict[str, Any]:
+        query: dict[str, str | float] = {"sender": sender, "after": after, "wait": wait}
+        if before is not None:
+            query["before"] = before
+        response = await self.client.get("/chat/messages", params=query, headers=bearer(token))
         assert response.status_code == 200, response.text
         page: dict[str, Any] = response.json()
         return page

@@ -70,18 +70,23 @@ async def messages(
     runtime: CurrentRuntime,
     after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
     wait: Annotated[float, Query(ge=0, description="seconds, at most 25", allow_inf_nan=False)] = 0,
+    before: Annotated[
+        int | None,
+        Query(ge=1, le=2**31 - 1, description="the last 200 before it; `after` and `wait` do not count"),
+    ] = None,
 ) -> MessagesPage:
     """Returns at once when there is something after `after`, else waits up to `wait` seconds for it.
 
-    With `after=0` it is the newest part of the log. A sender under which this customer said nothing has an empty log.
+    With `after=0` it is the newest part of the log; what is older is read with `before`, back to `seq` 1. A sender under which
+    this customer said nothing has an empty log.
     """
     customer_id = await reader_of(runtime, token, sender)
 
     def read(service: ConversationService, after: int) -> LogPage:
-        return service.page(CHANNEL, sender, customer_id, after)
+        return service.page(CHANNEL, sender, customer_id, after, before=before)
 
     with runtime.gateway.follow(read, CHANNEL, sender) as log:
-        page = await log.news(after, min(wait, LONGEST_WAIT_SECONDS))
+        page = await log.news(after, 0 if before is not None else min(wait, LONGEST_WAIT_SECONDS))
     runtime.gateway.receipts.sent(entry.id for entry in page.entries if entry.state == "queued")
     return MessagesPage.of(page)
 

@@ -5,8 +5,9 @@ loses nothing: the client says hello again, or falls back to the long-poll (``GE
 
 Frames are JSON objects. Client: ``{"type": "hello", "sender", "token", "after"}`` once, then ``{"type": "ack", "delivered",
 "read"}``. Server: ``{"type": "log", …}`` with what ``GET /chat/messages`` answers, and before it closes ``{"type": "error",
-"code"}``. Close codes: 4400 malformed, 4401 log in again, 4403 foreign origin, 4404 foreign conversation, 4408 no hello in time,
-1001 the server ends, 1013 too often: later.
+"code"}``. When nothing is new for ``socket_look_seconds``, a ``log`` without messages says that the line is alive: a page does
+not hear WebSocket pings, and ours hangs up after 75 s of silence. Close codes: 4400 malformed, 4401 log in again, 4403 foreign
+origin, 4404 foreign conversation, 4408 no hello in time, 1001 the server ends, 1013 too often: later.
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ class _Reader:
     async def _push(self) -> None:
         gateway, after, seen = self._runtime.gateway, self._hello.after, None
         # Each at its own pace: sockets that came together after a restart would look together ever after.
-        look = self._runtime.settings.socket_look_seconds * random.uniform(0.75, 1.25)  # noqa: S311 no secret
+        look = self._runtime.settings.socket_look_seconds * random.uniform(0.75, 1)  # noqa: S311 no secret
         customer_id, checked = await self._reader(), time.monotonic()
 
         def read(service: ConversationService, after: int) -> LogPage:
@@ -148,8 +149,8 @@ class _Reader:
                 if time.monotonic() - checked >= look:
                     customer_id, checked = await self._reader(), time.monotonic()
                 page = await log.news(after, look if seen else 0, seen)
-                if page.entries or page.last_seq < after or page.seen() != seen:
-                    await self._send(page)
+                if page.entries or not gateway.closing:
+                    await self._send(page)  # unchanged, too: see above
                 self._conversation_id, after, seen = page.conversation_id, page.last_seq, page.seen()
         await self._websocket.close(1001)
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Integer, and_, bindparam, case, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Integer, and_, bindparam, case, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -31,6 +31,9 @@ _BY_EXTERNAL_ID = _OF_CONVERSATION.where(
 _BY_SEQ = _OF_CONVERSATION.where(Message.seq == bindparam("seq")).execution_options(populate_existing=True)
 _LATER = _OF_CONVERSATION.where(Message.seq > bindparam("seq")).limit(bindparam("most", type_=Integer))
 _AFTER, _NEWEST = _LATER.order_by(Message.seq), _LATER.order_by(Message.seq.desc())
+_BEFORE = (
+    _OF_CONVERSATION.where(Message.seq < bindparam("seq")).limit(bindparam("most", type_=Integer)).order_by(Message.seq.desc())
+)
 _COUNT_ON = (
     update(Conversation)
     .where(Conversation.id == bindparam("conversation"))
@@ -54,6 +57,14 @@ _ANSWERED = (
     .execution_options(synchronize_session=False)
 )
 _INSERT = insert(Message).returning(Message.id, sort_by_parameter_order=True)
+
+
+def seen_by_agent(agent_id: str) -> ColumnElement[bool]:
+    """What an agent who is no supervisor may see (as ``DeskService.visible``): their own, and whatever waits for a human."""
+    offline = exists().where(
+        HandoffRequest.conversation_id == Conversation.id, HandoffRequest.state == "queued", HandoffRequest.offline
+    )
+    return or_(Conversation.agent_id == agent_id, Conversation.owner == "queue", offline)
 
 
 class ConversationRepository:
@@ -83,9 +94,11 @@ class ConversationRepository:
             return existing
         return row
 
-    def of_customer(self, customer_id: str, limit: int) -> Sequence[Conversation]:
-        """Newest first."""
+    def of_customer(self, customer_id: str, limit: int, *, seen_by: str | None = None) -> Sequence[Conversation]:
+        """Newest first; with ``seen_by`` only what this agent may see."""
         query = select(Conversation).where(Conversation.customer_id == customer_id)
+        if seen_by is not None:
+            query = query.where(seen_by_agent(seen_by))
         return self.session.scalars(query.order_by(Conversation.created_at.desc()).limit(limit)).all()
 
     def latest_of_customer(self, customer_id: str) -> str | None:
@@ -291,6 +304,10 @@ class ConversationRepository:
         if seq > 0:
             return self.session.scalars(_AFTER, given).all()
         return self.session.scalars(_NEWEST, given).all()[::-1]
+
+    def before(self, conversation_id: str, seq: int, limit: int) -> Sequence[Message]:
+        """The last ``limit`` messages before ``seq``, oldest first."""
+        return self.session.scalars(_BEFORE, {"conversation": conversation_id, "seq": seq, "most": limit}).all()[::-1]
 
     def nth_last_incoming_at(self, conversation_id: str, n: int) -> datetime | None:
         """When the ``n``-th newest message of the borrower came."""

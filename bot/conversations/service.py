@@ -126,22 +126,24 @@ class ConversationService:
                 return anonymous
         return self._repository.create(channel, sender, customer_id, self._clock.now())
 
-    def page(self, channel: str, sender: str, customer_id: str, after: int) -> LogPage:
+    def page(self, channel: str, sender: str, customer_id: str, after: int, *, before: int | None = None) -> LogPage:
         """What the person behind (sender, customer) has not read yet; empty before the first message.
+
+        With ``before``: the last messages before that ``seq``, whatever ``after`` is.
 
         A sender is the client's own label. That another customer uses it too makes no difference, which would give them away.
         """
         row = self._repository.find(channel, sender, customer_id)
         if row is None:
             return EMPTY_PAGE
-        return self._page(row, after)
+        return self._page(row, after, before)
 
-    def page_by_id(self, conversation_id: str, after: int = 0) -> LogPage:
-        """The log for an agent. Raises ``ConversationNotFound``."""
+    def page_by_id(self, conversation_id: str, after: int = 0, *, before: int | None = None) -> LogPage:
+        """The log for an agent, as ``page``. Raises ``ConversationNotFound``."""
         row = self._repository.get(conversation_id)
         if row is None:
             raise ConversationNotFound("no such conversation")
-        return self._page(row, after)
+        return self._page(row, after, before)
 
     def take_receipts(self, sent: Iterable[int], reached: Mapping[str, tuple[int, int]]) -> None:
         """``sent``: messages that a client has taken. ``reached``: for a conversation, up to which seq the borrower's client
@@ -155,8 +157,11 @@ class ConversationService:
             if read:
                 self._repository.mark_reached(conversation_id, read, "read", ("queued", "sent", "delivered"))
 
-    def _page(self, row: Conversation, after: int) -> LogPage:
+    def _page(self, row: Conversation, after: int, before: int | None) -> LogPage:
         """Whoever is up to date costs one query."""
+        if before is not None:
+            entries = tuple(LogEntry.of(message) for message in self._repository.before(row.id, before, PAGE))
+            return LogPage(row.id, entries, min(before - 1, row.last_seq), cast(Owner, row.owner), row.agent_read_seq)
         messages = self._repository.after(row.id, after, PAGE) if row.last_seq > after else ()
         entries = tuple(LogEntry.of(message) for message in messages)
         last_seq = entries[-1].seq if entries else min(after, row.last_seq)

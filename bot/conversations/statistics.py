@@ -9,7 +9,8 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from bot.conversations.models import HandoffRequest, Message, Rating
+from bot.conversations.models import Conversation, HandoffRequest, Message, Rating
+from bot.conversations.repository import seen_by_agent
 
 
 class StatisticsRepository:
@@ -63,8 +64,10 @@ class StatisticsRepository:
         people = select(func.count()).where(Message.author == "agent", Message.created_at >= moment)
         return {"bot": self.session.scalar(bot) or 0, "agent": self.session.scalar(people) or 0}
 
-    def find_text(self, words: str, limit: int) -> Sequence[Message]:
-        """Messages of borrowers and agents that contain ``words``, newest first."""
+    def find_text(self, words: str, limit: int, *, seen_by: str | None = None) -> Sequence[Message]:
+        """Messages of borrowers and agents that contain ``words``, newest first; with ``seen_by`` what that agent may see."""
         pattern = "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         query = select(Message).where(Message.author.in_(("borrower", "agent")), Message.text.ilike(pattern, escape="\\"))
+        if seen_by is not None:
+            query = query.join(Conversation).where(seen_by_agent(seen_by))
         return self.session.scalars(query.order_by(Message.id.desc()).limit(limit)).all()

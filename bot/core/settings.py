@@ -141,7 +141,11 @@ class Settings(BaseSettings):
     )
     socket_hello_seconds: float = Field(default=10.0, gt=0, description="a socket that says nothing for so long is closed")
     socket_look_seconds: float = Field(
-        default=30.0, gt=0, description="a quiet socket looks so often whether its token is still good and nothing was missed"
+        default=30.0,
+        gt=0,
+        le=60,
+        description="a quiet socket looks at least so often whether its token is still good and nothing was missed, and says "
+        "that it is alive; the pages hang up after 75 s of silence",
     )
     max_message_chars: int = 2000
     max_body_bytes: int = Field(default=65536, description="of a request, but for uploads of attachments")

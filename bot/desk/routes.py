@@ -185,6 +185,9 @@ async def conversation(
     agent: CurrentAgent,
     runtime: CurrentRuntime,
     after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+    before: Annotated[
+        int | None, Query(ge=1, le=2**31 - 1, description="an older part: the last 200 before it; `after` does not count")
+    ] = None,
     reveal: Annotated[bool, Query(description="phones and cards in clear; the owner only, and it is recorded")] = False,
     reason: Annotated[FilledStr | None, Query(max_length=300, description="needed with `reveal`; recorded")] = None,
 ) -> ConversationView:
@@ -195,7 +198,8 @@ async def conversation(
     def read(desk: DeskService) -> ConversationView:
         if reveal and desk.visible(agent, conversation_id).agent_id != agent.agent_id:
             raise NotTheOwner("only the owner sees personal data in clear")
-        return desk.conversation(agent, conversation_id, after=after, reveal=reveal, reason=reason if reveal else None)
+        why = reason if reveal else None
+        return desk.conversation(agent, conversation_id, after=after, before=before, reveal=reveal, reason=why)
 
     view = await _desk(runtime, read)
     if reveal:

@@ -34,13 +34,14 @@ class SearchService:
     def find(self, agent: AgentIdentity, words: str) -> SearchResult:
         """What ``agent`` may see of it. A customer is found by id or by their whole phone number, never by part of it."""
         customer_id = self._customer(words)
-        conversations = self._conversations.of_customer(customer_id, MOST) if customer_id else []
+        seen_by = agent.agent_id if agent.role == "agent" else None
+        conversations = self._conversations.of_customer(customer_id, MOST, seen_by=seen_by) if customer_id else []
         by_id = self._conversations.get(words)
-        rows = [row for row in (*conversations, *([by_id] if by_id else [])) if self._visible(agent, row.id)]
-        messages = [row for row in self._statistics.find_text(words, 4 * MOST) if self._visible(agent, row.conversation_id)]
+        rows = [*conversations, *([by_id] if by_id and self._visible(agent, by_id.id) else [])]
+        messages = self._statistics.find_text(words, MOST, seen_by=seen_by)
         return SearchResult(
             conversations=[self._conversation(row) for row in rows],
-            messages=[_message(row) for row in messages[:MOST]],
+            messages=[_message(row) for row in messages],
             cases=[_case(case) for case in self._found_cases(words, customer_id)],
         )
 

@@ -52,16 +52,23 @@ class DeskService:
         )
 
     def conversation(
-        self, agent: AgentIdentity, conversation_id: str, *, after: int = 0, reveal: bool = False, reason: str | None = None
+        self,
+        agent: AgentIdentity,
+        conversation_id: str,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        reveal: bool = False,
+        reason: str | None = None,
     ) -> ConversationView:
-        """The transcript after ``after``, masked unless ``reveal``.
+        """The transcript after ``after``, or the last part of it before ``before``; masked unless ``reveal``.
 
         Agents see what waits and what they own, supervisors everything; what one may not see does not exist. What was seen is
         recorded, with the ``reason`` for showing it in clear. Raises ``ConversationNotFound``.
         """
         row = self.visible(agent, conversation_id)
         context = self._conversations.context(conversation_id)
-        page = self._conversations.page_by_id(conversation_id, after)
+        page = self._conversations.page_by_id(conversation_id, after, before=before)
         delivered, seen = self._repository.reached(conversation_id)
         self._record_look(agent, context, [entry.seq for entry in page.entries], reveal=reveal, reason=reason)
         borrower = BorrowerFile(self._session, self._clock, self._loans)

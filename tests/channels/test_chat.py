@@ -8,6 +8,7 @@ import time
 import pytest
 
 from bot.conversations.rasa import BotMessage
+from bot.conversations.repository import ConversationRepository
 from bot.conversations.service import PAGE
 from tests.gateway import Stack, bearer, until
 
@@ -41,6 +42,31 @@ async def test_a_pressed_button_is_shown_by_its_title(stack: Stack) -> None:
     await stack.say("/restart", sender=sender, token=token)
     texts = [m["text"] for m in (await stack.read(sender, token))["messages"] if m["author"] == "borrower"]
     assert texts == ["查账单", "看合同FQ-1", "/restart"]
+
+
+async def test_a_long_log_can_be_read_back_to_its_beginning(stack: Stack) -> None:
+    sender, token = await stack.visitor()
+    await stack.say("最早的一句", sender=sender, token=token)
+    conversation = stack.conversation(sender=sender).id
+    with stack.database.transaction() as session:
+        rows = [{"direction": "out", "author": "system", "text": f"第{n}条", "state": "sent"} for n in range(2 * PAGE)]
+        ConversationRepository(session).append_all(conversation, stack.clock.now(), rows)
+    last = 2 * PAGE + 2
+    newest = await stack.read(sender, token)
+    seqs = [message["seq"] for message in newest["messages"]]
+    assert seqs == list(range(last - PAGE + 1, last + 1))
+    while seqs[0] > 1:
+        page = await stack.read(sender, token, before=seqs[0])
+        assert page["owner"] == "bot"
+        assert 0 < len(page["messages"]) <= PAGE
+        seqs = [message["seq"] for message in page["messages"]] + seqs
+    assert seqs == list(range(1, last + 1))
+    assert (await stack.read(sender, token, before=3))["messages"][0]["text"] == "最早的一句"
+    assert (await stack.read(sender, token, before=1))["messages"] == []
+    other_sender, other_token = await stack.visitor()
+    assert (await stack.read(other_sender, other_token, before=3))["messages"] == []
+    assert await get(stack, other_token, sender=sender, before=3) == (403, "sender_mismatch")
+    assert (await stack.read(sender, stack.customer_token(), before=3))["messages"] == []
 
 
 async def get(stack: Stack, token: str | None, **params: object) -> tuple[int, str]:
@@ -78,6 +104,9 @@ async def test_a_tokenless_conversation_can_not_be_read_back(stack: Stack) -> No
         {"sender": "u", "after": -1},
         {"sender": "u", "after": "x"},
         {"sender": "u", "after": 2**63},
+        {"sender": "u", "before": 0},
+        {"sender": "u", "before": 2**31},
+        {"sender": "u", "before": "x"},
         {"sender": "u", "wait": -1},
         {"sender": "u", "wait": "nan"},
         {"sender": "u", "wait": "inf"},

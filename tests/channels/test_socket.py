@@ -35,8 +35,10 @@ class Client:
         return [message["seq"] for message in frame["messages"]]
 
     async def closed(self) -> tuple[str, int]:
-        """The error that the server named, and the code with which it closed."""
+        """The error that the server named after pages without news, and the code with which it closed."""
         error = await self.hear()
+        while error["type"] == "log" and not error["messages"]:
+            error = await self.hear()
         assert error["type"] == "error", error
         with pytest.raises(ConnectionClosed) as closed:
             await self.hear()
@@ -88,6 +90,22 @@ async def test_a_change_of_owner_is_told_even_without_a_message_for_the_client(s
         assert (await client.hear())["owner"] == "bot"
         stack.request_human(conversation)  # in the action server's process: found by the watcher
         assert (await client.hear())["owner"] == "queue"
+
+
+async def test_a_quiet_line_is_spoken_on_so_that_a_page_can_tell_it_from_a_dead_one(stack: Stack) -> None:
+    assert stack.settings.socket_look_seconds <= 30  # the widget hangs up after 75 s of silence
+    stack.settings.socket_look_seconds = 0.05
+    sender, token = await stack.visitor()
+    await stack.say("一", sender=sender, token=token)
+    async with widget(stack) as client:
+        await client.say(hello(sender, token, after=2))
+        first = await client.hear()
+        assert first == {"type": "log", "messages": [], "last_seq": 2, "owner": "bot", "agent_read_seq": 0}
+        assert [await client.hear(), await client.hear()] == [first, first]
+        await stack.say("二", sender=sender, token=token, message_id="m-2")
+        seqs: list[int] = []
+        while seqs != [3, 4]:
+            seqs += await client.hear_seqs()
 
 
 async def test_what_the_borrower_holds_and_has_seen_is_recorded_and_never_goes_back(stack: Stack) -> None:

@@ -11,6 +11,8 @@ import pytest
 from bot.cases.service import CaseService
 from bot.conversations.handoff import HandoffService
 from bot.conversations.rasa import BotMessage
+from bot.conversations.repository import ConversationRepository
+from bot.conversations.service import PAGE
 from tests.gateway import Stack, bearer, until
 
 API = "/desk/api/conversations"
@@ -196,6 +198,26 @@ async def test_the_transcript_after_a_sequence_number(stack: Stack, waiting: str
     _, view = await call(stack, "GET", f"{API}/{waiting}?after=2", stack.agent())
     assert [message["seq"] for message in view["messages"]] == [3]
     assert view["last_seq"] == 3
+
+
+async def test_the_beginning_of_a_long_transcript_can_be_read(stack: Stack, waiting: str) -> None:
+    with stack.database.transaction() as session:
+        rows = [{"direction": "out", "author": "system", "text": f"第{n}条", "state": "sent"} for n in range(PAGE)]
+        ConversationRepository(session).append_all(waiting, stack.clock.now(), rows)
+    _, newest = await call(stack, "GET", f"{API}/{waiting}", stack.agent())
+    first = newest["messages"][0]["seq"]
+    assert (first, len(newest["messages"])) == (4, PAGE)
+    _, older = await call(stack, "GET", f"{API}/{waiting}?before={first}", stack.agent())
+    assert [message["seq"] for message in older["messages"]] == [1, 2, 3]
+    assert "13900001002" not in str(older["messages"][0]), "masked as everywhere"
+    _, none = await call(stack, "GET", f"{API}/{waiting}?before=1", stack.agent())
+    assert none["messages"] == []
+    for number in (0, 2**31):
+        assert await call(stack, "GET", f"{API}/{waiting}?before={number}", stack.agent()) == (422, "invalid_request")
+    await call(stack, "POST", f"{API}/{waiting}/claim", stack.agent())
+    assert await call(stack, "GET", f"{API}/{waiting}?before=4", stack.agent("A2002")) == (404, "conversation_not_found")
+    _, clear = await call(stack, "GET", f"{API}/{waiting}?before=4&reveal=true&reason=核对电话", stack.agent())
+    assert "13900001002" in clear["messages"][0]["text"]
 
 
 async def test_a_reply_is_sent_once_however_often_it_is_repeated(stack: Stack, waiting: str) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
+from bot.conversations.models import HandoffRequest
 from bot.conversations.rasa import BotMessage
+from bot.conversations.repository import ConversationRepository
 from bot.desk.canned import shipped
 from bot.desk.corrections import CorrectionService
 from bot.notifications.models import NotificationRow
@@ -202,6 +205,46 @@ async def test_search_shows_only_what_the_agent_may_see(stack: Stack) -> None:
     by_phone = (await desk(stack, "GET", "/search?q=13900001001", "S2101")).json()
     assert [item["customer_id"] for item in by_phone["conversations"]] == ["C1001"]
     assert (await desk(stack, "GET", "/search?q=1390000", "S2101")).json()["conversations"] == []
+
+
+async def test_search_finds_the_agents_own_conversation_however_often_others_say_the_same(stack: Stack) -> None:
+    _, _, mine = await served(stack, "退款怎么还没到")
+    token = stack.customer_token("C1001")
+    await stack.say("退款", token=token)
+    with stack.database.transaction() as session:
+        rows = [{"direction": "in", "author": "borrower", "text": f"退款{n}", "state": "answered"} for n in range(300)]
+        book = ConversationRepository(session)
+        book.append_all(stack.conversation(customer_id="C1001").id, stack.clock.now(), rows)
+        for n in range(60):
+            book.create("rest", f"u-{n}", "C1002", stack.clock.now() + timedelta(minutes=n))
+        old = book.create("rest", "seen", "C1002", stack.clock.now() - timedelta(days=9))
+        old.owner, old.agent_id, seen = "agent", "A2001", old.id
+    found = (await desk(stack, "GET", "/search?q=退款")).json()
+    assert [item["conversation_id"] for item in found["messages"]] == [mine]
+    of_customer = (await desk(stack, "GET", "/search?q=C1002")).json()
+    assert [item["conversation_id"] for item in of_customer["conversations"]] == [seen]
+
+
+async def test_search_finds_exactly_what_the_agent_can_open(stack: Stack) -> None:
+    await served(stack, "退款一")
+    await served(stack, "退款二", agent_id="A2002")
+    for number, text in enumerate(("退款三", "退款四", "退款五")):
+        await stack.say(text, sender=f"u-{number}")
+    stack.request_human(stack.conversation("u-0").id)
+    with stack.database.transaction() as session:  # asked for at night: the bot keeps it, and every agent sees it
+        offline = HandoffRequest(
+            conversation_id=stack.conversation("u-1").id, reason="asked", priority=0, state="queued", offline=True
+        )
+        offline.requested_at = stack.clock.now()
+        session.add(offline)
+    for agent_id in ("A2001", "A2002", "S2101"):
+        found = (await desk(stack, "GET", "/search?q=退款", agent_id)).json()["messages"]
+        texts = {item["text"] for item in found}
+        everybodys = (await desk(stack, "GET", "/search?q=退款", "S2101")).json()["messages"]
+        paths = {item["text"]: f"/conversations/{item['conversation_id']}" for item in everybodys}
+        can_open = {text for text, path in paths.items() if (await desk(stack, "GET", path, agent_id)).status_code == 200}
+        assert texts == can_open, agent_id
+    assert len(texts) == 5
 
 
 async def test_the_board_counts_what_happened(stack: Stack) -> None:

@@ -1,4 +1,6 @@
-"""A network line between a browser and the app that can be cut: everything on it breaks, and nothing new gets through."""
+"""A network line between a browser and the app that can be cut (everything on it breaks, and nothing new gets through), or lose
+its connections without a word, as a NAT or a proxy does that has forgotten them: both ends believe that they stand.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +22,7 @@ class Cable:
         self._port = port
         self._is_cut = False
         self._ends: set[asyncio.StreamWriter] = set()
+        self._lost: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
         self.url = ""
@@ -43,6 +46,10 @@ class Cable:
     def mend(self) -> None:
         self._run(self._switch(is_cut=False)).result(30)
 
+    def lose(self) -> None:
+        """From now on what is sent over the connections of now is swallowed, both ways; new ones get through."""
+        self._run(self._forget()).result(30)
+
     def _run(self, work: Coroutine[None, None, T]) -> Future[T]:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
@@ -56,6 +63,9 @@ class Cable:
             for end in self._ends:
                 end.transport.abort()
 
+    async def _forget(self) -> None:
+        self._lost |= self._ends
+
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._is_cut:
             writer.transport.abort()
@@ -64,9 +74,10 @@ class Cable:
         ends = {writer, far_writer}
         self._ends |= ends
         try:
-            await asyncio.gather(_pass_on(reader, far_writer), _pass_on(far_reader, writer))
+            await asyncio.gather(self._pass_on(reader, far_writer), self._pass_on(far_reader, writer))
         finally:
             self._ends -= ends
+            self._lost -= ends
             for end in ends:
                 end.transport.abort()
 
@@ -77,12 +88,14 @@ class Cable:
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         await asyncio.gather(*others, return_exceptions=True)
 
-
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while data := await reader.read(CHUNK):
-            writer.write(data)
-            await writer.drain()
-    if not writer.is_closing() and writer.can_write_eof():
-        with suppress(OSError):
-            writer.write_eof()
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(CHUNK):
+                if writer not in self._lost:
+                    writer.write(data)
+                    await writer.drain()
+        if writer in self._lost:
+            return  # that this end has gone is not heard there either
+        if not writer.is_closing() and writer.can_write_eof():
+            with suppress(OSError):
+                writer.write_eof()

@@ -28,7 +28,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from tests.e2e.fake_cases import FakeCases, refusal
 
-Fault = Literal["slow", "error", "drop", "drop after", "duplicate", "expired"]
+Fault = Literal["slow", "error", "drop", "drop after", "duplicate", "expired", "too long"]
 Answer = dict[str, Any]
 
 POLICY = (
@@ -42,6 +42,10 @@ CUSTOMERS = [
     {"customer_id": "C1002", "name": "李婷", "story": "有三份合同，都正常，想看看一次还清要多少钱。"},
 ]
 SLOW_SECONDS = 1.5
+PAGE = 200
+"""At most so many messages of the log at once; the newest first."""
+SPEAKS_SECONDS = 30.0
+"""On a socket the real app says something at least so often."""
 
 
 @dataclass
@@ -79,6 +83,7 @@ class FakeApp:
         self.uploads: list[bytes] = []
         self.upload_faults: deque[tuple[int, str]] = deque()
         self.upload_seconds = 0.0
+        self.older_seconds = 0.0
         self.files: dict[str, tuple[str, bytes]] = {}
         self.expired: set[str] = set()
         self.cases = FakeCases(self._customer)
@@ -227,12 +232,13 @@ class FakeApp:
             self.hellos.append(hello)
             claims = Request({"type": "http", "headers": [(b"authorization", f"Bearer {hello['token']}".encode())]})
             conversation = self._open(hello["sender"], self._customer(claims, hello["sender"]))
-            after, seen = hello["after"], None
+            after, seen, spoke = hello["after"], None, 0.0
             while self.sockets and not self.down:
                 page = self._page(conversation, after)
                 now = (page["owner"], page["agent_read_seq"])
-                if page["messages"] or now != seen:
+                if page["messages"] or now != seen or time.monotonic() - spoke > SPEAKS_SECONDS:
                     await websocket.send_json({"type": "log", **page})
+                    spoke = time.monotonic()
                 after, seen = page["last_seq"], now
                 await asyncio.sleep(0.02)
             await websocket.close(1001)
@@ -267,6 +273,8 @@ class FakeApp:
             return Dropped()
         if fault == "expired":
             return refusal(401, "token_expired")
+        if fault == "too long":
+            return refusal(413, "message_too_long")
         conversation = self._open(sender, self._customer(request, sender), metadata.get("visitor_token"))
         if metadata["message_id"] not in conversation.taken:
             conversation.taken.add(metadata["message_id"])
@@ -292,7 +300,9 @@ class FakeApp:
                 conversation.code = "428571"
             conversation.add("bot", **answer)
 
-    async def _messages(self, request: Request, sender: str, after: int, wait: float) -> Response:
+    async def _messages(
+        self, request: Request, sender: str, after: int = 0, wait: float = 0, before: int | None = None
+    ) -> Response:
         self.polls += 1
         fault = self.poll_faults.popleft() if self.poll_faults else None
         if fault == "error":
@@ -300,6 +310,9 @@ class FakeApp:
         if fault == "drop":
             return Dropped()
         conversation = self._open(sender, self._customer(request, sender))
+        if before is not None:
+            await asyncio.sleep(self.older_seconds)
+            return JSONResponse({**self._page(conversation, 0), "messages": conversation.messages[: before - 1][-PAGE:]})
         deadline = time.monotonic() + wait
         while len(conversation.messages) <= after and time.monotonic() < deadline and not self.down:
             await asyncio.sleep(0.02)
@@ -310,7 +323,7 @@ class FakeApp:
 
     @staticmethod
     def _page(conversation: Conversation, after: int) -> dict[str, Any]:
-        fresh = conversation.messages[after:]
+        fresh = conversation.messages[after:][:PAGE] if after else conversation.messages[-PAGE:]
         last_seq = fresh[-1]["seq"] if fresh else min(after, len(conversation.messages))
         return {
             "messages": fresh,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-from playwright.sync_api import BrowserContext, expect
+from urllib.parse import urlsplit
 
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.e2e.cable import Cable
 from tests.e2e.fake_app import FakeApp, Fault
 from tests.e2e.widget import Widget
 
@@ -90,6 +93,31 @@ def test_the_connection_comes_back_by_itself_and_brings_what_was_missed(chat: Wi
     expect(chat.banner).to_contain_text("人工客服正在和您对话")
 
 
+def test_a_line_that_died_without_a_word_is_noticed_and_what_was_missed_comes(page: Page, fake: FakeApp, url: str) -> None:
+    fake.sockets = True
+    page.clock.install()
+    with Cable(urlsplit(url).port or 0).laid() as cable:
+        page.goto(cable.url)
+        chat = Widget(page)
+        chat.open()
+        chat.ask("你好")
+        fake.conversation.owner = "agent"
+        expect(chat.banner).to_contain_text("人工客服正在和您对话")
+        hellos = len(fake.hellos)
+        cable.lose()
+        fake.conversation.add("agent", text="您那边收到了吗？")
+        page.clock.run_for(60_000)
+        chat.expect_texts("你好", "收到：你好")
+        page.clock.run_for(16_000)  # 75 s of silence: the socket is hung up
+        page.clock.run_for(30_000)  # a kept HTTP connection may be as dead; its request ends after 20 s
+        chat.expect_texts("你好", "收到：你好", "您那边收到了吗？")
+        page.clock.run_for(10_000)
+        expect(chat.banner).to_contain_text("人工客服正在和您对话")
+        fake.conversation.add("agent", text="这次是从连接里来的")
+        chat.expect_texts("你好", "收到：你好", "您那边收到了吗？", "这次是从连接里来的")
+        assert [hello["after"] for hello in fake.hellos[hellos:]] == [3]
+
+
 def test_errors_of_the_server_are_said_and_pass(chat: Widget, fake: FakeApp) -> None:
     chat.ask("你好")
     fake.poll_faults.extend(["error", "error"])
@@ -98,6 +126,31 @@ def test_errors_of_the_server_are_said_and_pass(chat: Widget, fake: FakeApp) -> 
     expect(chat.banner).to_contain_text("连接不太稳定")
     chat.expect_texts("你好", "收到：你好", "在吗", "收到：在吗")
     expect(chat.banner).to_be_empty(timeout=15_000)  # "网络已恢复" stays for a moment
+
+
+def test_what_was_written_after_a_refused_message_waits_for_the_borrower(chat: Widget, fake: FakeApp) -> None:
+    chat.ask("你好")
+    fake.faults.append("too long")
+    chat.say("很长很长的话")
+    chat.say("确认")
+    refused, waiting = chat.messages.nth(2), chat.messages.nth(3)
+    expect(refused.get_by_role("alert")).to_have_text("内容太长，没有发出去")
+    expect(waiting).to_contain_text("等上一条发出或删除后再发")
+    assert fake.texts_received == ["你好", "很长很长的话"]
+    refused.get_by_role("button", name="删除").press("Enter")
+    expect(chat.input).to_be_focused()
+    chat.expect_texts("你好", "收到：你好", "确认", "收到：确认")
+
+
+def test_a_message_that_the_server_keeps_failing_on_can_be_taken_back(chat: Widget, fake: FakeApp) -> None:
+    chat.ask("你好")
+    fake.faults.extend(["error"] * 9)
+    chat.say("倒霉的一句")
+    expect(chat.messages.last).to_contain_text("等待发送")
+    chat.say("转人工")
+    chat.button("删除").click()
+    fake.faults.clear()
+    chat.expect_texts("你好", "收到：你好", "转人工", "正在为您转人工，您排在第2位。")
 
 
 def test_a_second_tab_sees_the_same_conversation(chat: Widget, context: BrowserContext, url: str) -> None:

@@ -66,6 +66,39 @@ def test_what_was_begun_on_the_phone_goes_on_at_the_desk_and_both_stay_in_step(
     assert len([found for found in fake.conversations.values() if found.messages]) == 1
 
 
+def test_a_long_history_is_read_back_to_its_beginning_with_the_keyboard(device: Device, fake: FakeApp) -> None:
+    phone = device("C1002")
+    phone.ask("最早的一句")
+    for number in range(3, 331):
+        fake.conversation.add("bot", text=f"第{number}条")
+    desk = device("C1002")
+    expect(desk.messages).to_have_count(120)
+    expect(desk.messages.last).to_contain_text("第330条")
+    earlier = desk.log.get_by_role("button", name="查看更早的消息")
+    status = desk.window.locator("p.hidden[role=status]")
+    for count, first, told in ((200, 131, 80), (330, 1, 130)):
+        top = desk.messages.first
+        earlier.focus()
+        seq = top.get_attribute("data-seq")
+        before = top.bounding_box()
+        earlier.press("Enter")
+        expect(desk.messages).to_have_count(count)
+        expect(status).to_have_text(f"上面多了{told}条更早的消息")
+        expect(desk.messages.first).to_have_attribute("data-seq", str(first))
+        after = desk.log.locator(f".message[data-seq='{seq}']").bounding_box()
+        assert before is not None
+        assert after is not None
+        assert abs(before["y"] - after["y"]) < 60, "what was on the screen stays where it is"  # the button above it may go
+    expect(desk.messages.first).to_contain_text("最早的一句")
+    expect(desk.log.locator(".greeting")).to_have_count(1)
+    expect(earlier).to_have_count(0)
+    expect(desk.log).to_be_focused()
+    expect(desk.log).to_have_attribute("aria-live", "polite")
+    expect(desk.window.get_by_role("button", name="有新消息")).to_have_count(0)
+    desk.ask("还在吗")
+    expect(desk.messages).to_have_count(332)
+
+
 def test_a_message_of_the_host_page_goes_into_the_conversation_that_is_there(device: Device, fake: FakeApp) -> None:
     phone = device("C1002")
     phone.ask("我的账单")

@@ -6,7 +6,10 @@ import re
 
 import pytest
 from playwright.sync_api import Route, expect
+from sqlalchemy import select
 
+from bot.conversations.models import Message
+from bot.conversations.repository import ConversationRepository
 from tests.e2e.sides import Agent, Sides, sides, staffed_file, until
 
 pytestmark = pytest.mark.browser
@@ -118,3 +121,41 @@ def test_a_refresh_on_either_side_loses_nothing_and_doubles_nothing(sides: Sides
     agent.page.reload()
     expect(desk.log.locator(".message[data-author=agent]")).to_have_count(2)
     expect(desk.reply_box).to_have_value("")
+
+
+def test_a_long_history_is_read_back_to_its_beginning_on_both_sides(sides: Sides) -> None:
+    borrower = sides.borrower()
+    borrower.widget.ask("怎么提前还款")
+    with sides.office.runtime.database.transaction() as session:
+        book = ConversationRepository(session)
+        conversation = session.scalars(select(Message)).first()
+        assert conversation is not None
+        rows = [{"direction": "out", "author": "system", "text": f"第{n}条", "state": "sent"} for n in range(450)]
+        book.append_all(conversation.conversation_id, sides.office.clock.now(), rows)
+    borrower.widget.human.click()
+    lin = sides.agent("A2001").desk
+    lin.waiting("转人工").click()
+    lin.claim()
+    earlier, status = lin.log.get_by_role("button", name="查看更早的消息"), lin.page.get_by_role("status").filter(has_text="更早")
+    expect(lin.log.locator(".message[data-seq='1']")).to_have_count(0)
+    for _ in range(2):
+        seq = lin.log.locator(".message").first.get_attribute("data-seq")
+        earlier.focus()
+        earlier.press("Enter")
+        expect(status).to_contain_text("上面多了")
+        expect(lin.log.locator(f".message[data-seq='{seq}']"), "what was on the screen stays there").to_be_in_viewport()
+    expect(lin.log.locator(".message").first).to_contain_text("怎么提前还款")
+    expect(earlier).to_have_count(0)
+    expect(lin.log).to_be_focused()
+    lin.reply("您好，请说。")
+    expect(borrower.widget.messages.last).to_contain_text("您好，请说。")
+
+    borrower.page.reload()
+    borrower.widget.open()
+    button = borrower.widget.button("查看更早的消息")
+    while button.count() > 0:
+        before = borrower.widget.messages.count()
+        button.press("Enter")
+        expect(borrower.widget.messages).not_to_have_count(before)
+    expect(borrower.widget.messages.first).to_contain_text("怎么提前还款")
+    expect(borrower.widget.log).to_be_focused()

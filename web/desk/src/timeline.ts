@@ -38,6 +38,11 @@ export async function allAfter<P extends { messages: Message[]; last_seq: number
   return { latest, messages };
 }
 
+/** A log begins with 1; or where the server has said that nothing is older. */
+export function hasEarlier({ messages: [first], beginsAt }: { messages: readonly Message[]; beginsAt: number | null }): boolean {
+  return first !== undefined && first.seq > 1 && first.seq !== beginsAt;
+}
+
 /** A day's first message, or one of another author than the message before, begins a group. */
 export function beginsGroup(before: Message | undefined, message: Message): boolean {
   return before?.author !== message.author || Date.parse(message.at) - Date.parse(before.at) > 5 * 60_000;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { type Message, PAGE, allAfter, beginsDay, beginsGroup, deliveryOf, merged } from "../src/timeline";
+import { type Message, PAGE, allAfter, beginsDay, beginsGroup, deliveryOf, hasEarlier, merged } from "../src/timeline";
 
 function message(seq: number, changes: Partial<Message> = {}): Message {
   return { seq, author: "borrower", at: "2026-08-22T10:00:00+08:00", text: `第${seq}条`, buttons: null, custom: null, message_id: null, ...changes };
@@ -44,6 +44,13 @@ describe("merging pages", () => {
     expect(again[1]).toBe(held[1]);
     expect(again[2]?.text).toBe("明文");
     expect(merged(held, [])).toBe(held);
+  });
+
+  it("knows whether something older is to be had", () => {
+    expect(hasEarlier({ messages: log(3), beginsAt: null })).toBe(false);
+    expect(hasEarlier({ messages: log(3).slice(1), beginsAt: null })).toBe(true);
+    expect(hasEarlier({ messages: log(3).slice(1), beginsAt: 2 })).toBe(false);
+    expect(hasEarlier({ messages: [], beginsAt: null })).toBe(false);
   });
 
   it("asks for page after page until nothing is left", async () => {

@@ -9,6 +9,7 @@ import { Acks } from "./acks.js";
 import { Waker } from "./backoff.js";
 import { CaseBook } from "./case-book.js";
 import type { Conversation } from "./conversation.js";
+import { earlier } from "./earlier.js";
 import { type ChatPort, HttpError, NetworkError } from "./port.js";
 import type { Live } from "./live.js";
 import { rate } from "./ratings.js";
@@ -156,6 +157,11 @@ export class ChatClient implements Conversation {
 
   rate(handoffId: number, score: number, comment: string): Promise<void> {
     return rate(this, handoffId, score, comment);
+  }
+
+  /** More of the log, above what is held; `shown` is told how much. */
+  earlier(shown: (count: number) => void): Promise<void> {
+    return earlier(this, shown);
   }
 
   /** The bytes of an attachment of this person. Raises `HttpError`, `NetworkError`. */

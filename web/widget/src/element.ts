@@ -21,6 +21,7 @@ import { type ActionHost, caseActions, chatActions } from "./view/actions.js";
 import { bannerFor } from "./view/banner.js";
 import { renderCases } from "./view/cases.js";
 import { renderChat } from "./view/chat.js";
+import { Earlier } from "./view/earlier.js";
 import { focusInside, keepFocusInside } from "./view/focus.js";
 import { type HeaderActions, type View, renderHeader, renderTabs } from "./view/header.js";
 import * as icons from "./view/icons.js";
@@ -35,8 +36,6 @@ import { shell } from "./view/styles/shell.js";
 import { theme } from "./view/styles/theme.js";
 import { Tail } from "./view/tail.js";
 
-/** Longer histories are shown from here on; the rest is one press away. */
-const SHOWN_AT_ONCE = 120;
 const PHONE = "(max-width: 480px)";
 
 /** Set by the loader: the origin that it came from. */
@@ -50,7 +49,6 @@ export class SuixingChat extends LitElement {
     open: { type: Boolean, reflect: true },
     theme: { type: String, reflect: true },
     state: { state: true },
-    limit: { state: true },
     sound: { state: true },
     view: { state: true },
   };
@@ -61,13 +59,13 @@ export class SuixingChat extends LitElement {
   /** `light` or `dark`; null or anything else: as the device is set. */
   declare theme: string | null;
   declare private state: ChatState | null;
-  declare private limit: number;
   declare private sound: boolean;
   declare private view: View;
   private memory: Memory | null = null;
   private client: ChatClient | null = null;
   private readonly notices = new Notices();
   private readonly tail = new Tail(this);
+  private readonly earlier = new Earlier(this, this.tail, () => this.client);
   private readonly restored = new Restored(this);
   private stepUpSeq = 0;
   private drafts: Drafts | null = null;
@@ -81,7 +79,6 @@ export class SuixingChat extends LitElement {
     this.open = false;
     this.theme = null;
     this.state = null;
-    this.limit = SHOWN_AT_ONCE;
     this.sound = false;
     this.view = "chat";
     new PageLife(this, {
@@ -176,7 +173,7 @@ export class SuixingChat extends LitElement {
       ${renderHeader(state, this.sound, this.headerActions)} ${state.identified ? renderTabs(view, this.unread, this.go) : nothing}
       <div class="banner" role="status">${bannerFor(state, queuePosition(state.messages, state.place), this.chat, this.restored.shown)}</div>
       <div class="panel" id="panel-chat" role=${panel} aria-labelledby=${state.identified ? "tab-chat" : nothing} ?hidden=${view !== "chat"}>
-        ${renderChat(state, { limit: this.limit, typing: this.client?.waiting === true, tail: this.tail, draft: this.draft, drafted: this.keepDraft }, this.chat)}
+        ${renderChat(state, { earlier: this.earlier, typing: this.client?.waiting === true, tail: this.tail, draft: this.draft, drafted: this.keepDraft }, this.chat)}
       </div>
       ${state.identified
         ? html`<div class="panel case-panel" id="panel-cases" role=${panel} aria-labelledby="tab-cases" ?hidden=${view !== "cases"}>
@@ -207,9 +204,6 @@ export class SuixingChat extends LitElement {
     },
     say: (text) => {
       this.say(text);
-    },
-    earlier: () => {
-      this.limit += SHOWN_AT_ONCE;
     },
     go: (view) => {
       this.view = view;

@@ -4,6 +4,7 @@ import { type CaseDetail, type CaseList, parseCase, parseCases } from "./case-wi
 import {
   type AckRequest,
   type ChatPort,
+  type EarlierRequest,
   type FactsRequest,
   HttpError,
   type LeaveRequest,
@@ -85,6 +86,11 @@ export class HttpChatPort implements ChatPort {
     const query = new URLSearchParams({ sender, after: String(after), wait: String(waitSeconds) });
     const init = { headers: bearer(token), signal };
     return parsed(parsePage, await this.call(`/chat/messages?${query.toString()}`, init, TIMEOUT_MS + waitSeconds * 1000));
+  }
+
+  async earlier({ sender, token, before }: EarlierRequest): Promise<Page> {
+    const query = new URLSearchParams({ sender, before: String(before) });
+    return parsed(parsePage, await this.get(`/chat/messages?${query.toString()}`, token));
   }
 
   /** `XMLHttpRequest`, because `fetch` does not tell how far an upload is. */

@@ -13,6 +13,8 @@ const MAX_FAILURES = 3;
 const REST_MS = 5 * 60_000;
 /** No page after hello for so long: the connection is taken as dead. */
 const HELLO_MS = 10_000;
+/** The server speaks every half minute even when nothing is new: a line that is silent for longer is dead without knowing it. */
+const SILENT_MS = 75_000;
 
 export class Line {
   private failures = 0;
@@ -67,9 +69,14 @@ export class Live {
   async listen(hello: Hello, page: (page: Page) => void): Promise<Ending> {
     const { socket } = this;
     return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        this.close();
-      }, HELLO_MS);
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const listenFor = (ms: number): void => {
+        clearTimeout(timer);
+        timer = setTimeout(() => {
+          this.close();
+        }, ms);
+      };
+      listenFor(HELLO_MS);
       this.finish = (ending): void => {
         clearTimeout(timer);
         socket.onopen = socket.onmessage = socket.onclose = null;
@@ -82,7 +89,7 @@ export class Live {
         this.finish({ worked: this.worked, error: this.error });
       };
       socket.onmessage = ({ data }): void => {
-        clearTimeout(timer);
+        listenFor(SILENT_MS); // first: a page may end it all
         this.take(String(data), page);
       };
     });

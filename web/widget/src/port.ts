@@ -60,6 +60,12 @@ export interface PollRequest {
   readonly signal: AbortSignal;
 }
 
+export interface EarlierRequest {
+  readonly sender: string;
+  readonly token: string;
+  readonly before: number;
+}
+
 export interface LeaveRequest {
   readonly sender: string;
   readonly token: string;
@@ -105,6 +111,8 @@ export interface ChatPort {
   addFacts(request: FactsRequest): Promise<void>;
   send(request: SendRequest): Promise<void>;
   messages(request: PollRequest): Promise<Page>;
+  /** The part of the log that ends before `before`; a server that cannot do it yet answers with another one. */
+  earlier(request: EarlierRequest): Promise<Page>;
   /** Waits for a human no longer. */
   leaveQueue(request: LeaveRequest): Promise<void>;
 }

@@ -9,8 +9,9 @@ import { HttpError, type NetworkError } from "./port.js";
 import { newId } from "./ids.js";
 import type { OutboxEntry, SendOptions } from "./state.js";
 
-/** Refusals that may pass are tried this often; silence (no network) is waited out for ever. */
-const MAX_REFUSALS = 6;
+/** Who is not known is tried this often, each time in a new conversation. What may pass (no network, a server in trouble) is waited out for ever. */
+const MAX_UNKNOWN = 6;
+const TOO_MANY = 429;
 
 export class Sending {
   private pumping = false;
@@ -40,36 +41,50 @@ export class Sending {
   discard(clientId: string): void {
     this.conversation.memory.drop(this.conversation.identity, clientId);
     this.conversation.update({ outbox: this.outbox.filter((entry) => entry.clientId !== clientId) });
+    this.conversation.wake(); // it may have held back what was written after it
+  }
+
+  /** What was refused for good holds back what was written after it: a "yes" must not arrive without what it answers. */
+  private get next(): OutboxEntry | null {
+    const first = this.outbox.find(({ delivery }) => delivery !== "taken");
+    return first?.delivery === "queued" ? first : null;
   }
 
   async run(): Promise<void> {
     if (this.pumping) return;
     this.pumping = true;
     const backoff = new Backoff(this.random);
-    let refusals = 0;
+    let unknown = 0;
     try {
       for (;;) {
-        const entry = this.outbox.find(({ delivery }) => delivery === "queued");
-        if (this.conversation.closed || entry === undefined || this.conversation.state.connection === "expired") return;
+        const { next: entry } = this;
+        if (this.conversation.closed || entry === null || this.conversation.state.connection === "expired") return;
         const error = await this.deliver(entry);
         if (error === null) {
           backoff.reset();
-          refusals = 0;
+          unknown = 0;
           continue;
         }
         const refused = error instanceof HttpError;
-        refusals += refused ? 1 : 0;
-        const passing = !refused || ((error.temporary || error.unknownCaller) && refusals < MAX_REFUSALS);
-        this.change(entry.clientId, passing ? { delivery: "queued" } : { delivery: "failed", errorCode: error.code });
-        if (!passing) {
-          refusals = 0;
-          continue;
-        }
-        await this.waker.sleep(Math.max(backoff.next(), refused ? error.retryAfterMs : 0));
+        unknown += refused && error.unknownCaller ? 1 : 0;
+        const passing = !refused || error.temporary || (error.unknownCaller && unknown < MAX_UNKNOWN);
+        this.change(entry.clientId, { delivery: passing ? "queued" : "failed", errorCode: refused ? error.code : null });
+        if (!passing) return;
+        await this.pause(backoff.next(), error);
       }
     } finally {
       this.pumping = false;
     }
+  }
+
+  /** Something new to do ends it, but not before the time that a server names which was asked too often. */
+  private async pause(ms: number, error: HttpError | NetworkError): Promise<void> {
+    const { conversation, waker } = this;
+    const { generation } = conversation;
+    const asked = error instanceof HttpError ? error.retryAfterMs : 0;
+    const until = Date.now() + (error instanceof HttpError && error.status === TOO_MANY ? asked : 0);
+    await waker.sleep(Math.max(ms, asked));
+    while (Date.now() < until && !conversation.closed && generation === conversation.generation) await waker.sleep(until - Date.now());
   }
 
   private get outbox(): readonly OutboxEntry[] {

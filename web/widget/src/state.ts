@@ -3,7 +3,7 @@
 import type { CaseDetail, CaseList } from "./case-wire.js";
 import type { LogMessage, Owner } from "./wire.js";
 
-/** queued: waits its turn · sending · taken: the server has it, the log does not show it yet · failed: refused for good. */
+/** queued: waits its turn · sending · taken: the server has it, the log does not show it yet · failed: refused for good, holds back what comes after it. */
 export type Delivery = "queued" | "sending" | "taken" | "failed";
 
 export interface OutboxEntry {
@@ -14,7 +14,7 @@ export interface OutboxEntry {
   readonly title: string;
   readonly createdAt: string;
   readonly delivery: Delivery;
-  /** The server's error code of a failed message. */
+  /** With which the server answered the last try: of a failed message, and of one that waits until the trouble is over. */
   readonly errorCode: string | null;
 }
 
@@ -72,6 +72,10 @@ export interface ChatState {
   /** The place in the queue as the server told it when the log ended with `seq`. */
   readonly place: { readonly seq: number; readonly position: number | null } | null;
   readonly connection: Connection;
+  /** The older part of the log is asked for, or was not to be had. */
+  readonly earlier: "idle" | "loading" | "failed";
+  /** Nothing is older than this `seq`, although it is not 1. */
+  readonly beginsAt: number | null;
   /** The history has not arrived yet. */
   readonly loading: boolean;
   /** A visitor's conversation ended on the server, and a new one began. */
@@ -98,6 +102,8 @@ export const EMPTY: ChatState = {
   cases: NO_CASES,
   place: null,
   connection: "new",
+  earlier: "idle",
+  beginsAt: null,
   loading: false,
   renewed: false,
 };

@@ -28,6 +28,8 @@ export const TEXTS = {
   log: "聊天记录",
   loading: "正在读取聊天记录…",
   earlier: "查看更早的消息",
+  earlierFailed: "更早的消息没有读到，再试一次",
+  earlierShown: (count: number): string => `上面多了${count}条更早的消息`,
   newMessages: "有新消息",
   typing: "正在输入",
 
@@ -51,6 +53,7 @@ export const TEXTS = {
   delivered: "已送达",
   read: "客服已读",
   queued: "等待发送",
+  held: "等上一条发出或删除后再发",
   sending: "发送中",
   failed: "没有发出去",
   failedTooLong: "内容太长，没有发出去",

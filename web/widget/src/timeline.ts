@@ -17,6 +17,8 @@ export interface Shown {
   readonly timed: boolean;
   /** Its buttons and inputs may be used. */
   readonly active: boolean;
+  /** It waits behind a message that was refused: the borrower sends that one again, or deletes it. */
+  readonly held: boolean;
   /** Below the last of the borrower's own messages in a row. */
   readonly receipt: "delivered" | "read" | null;
 }
@@ -69,6 +71,7 @@ export function queuePosition(messages: readonly LogMessage[], place: ChatState[
 export function timeline(messages: readonly LogMessage[], outbox: readonly OutboxEntry[], agentReadSeq = 0): readonly Shown[] {
   const logged = new Set(messages.map(({ clientId }) => clientId));
   const pending = outbox.filter(({ clientId }) => !logged.has(clientId));
+  const refused = pending.findIndex(({ delivery }) => delivery === "failed");
   const answering = pending.every(({ delivery }) => delivery === "failed");
   const active = new Set(answering ? [activeSeq(messages, hasButtons), activeSeq(messages, asksForCode)] : []);
   const bare = [
@@ -80,8 +83,9 @@ export function timeline(messages: readonly LogMessage[], outbox: readonly Outbo
       message,
       entry: null,
       active: active.has(message.seq),
+      held: false,
     })),
-    ...pending.map((entry) => ({
+    ...pending.map((entry, index) => ({
       key: entry.clientId,
       author: "borrower" as const,
       at: entry.createdAt,
@@ -89,6 +93,7 @@ export function timeline(messages: readonly LogMessage[], outbox: readonly Outbo
       message: null,
       entry,
       active: false,
+      held: refused !== -1 && index > refused && entry.delivery === "queued",
     })),
   ];
   return bare.map((item, index) => {

@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 
+import type { ChatClient } from "../src/client.js";
 import { pass, server, storedKeys, texts, widget } from "./harness.js";
+
+const outbox = (client: ChatClient): unknown[] => client.state.outbox.map(({ text, delivery, errorCode }) => [text, delivery, errorCode]);
+/** What reached the server, in its order. */
+const said = (): unknown[] => [...server.conversations.values()].flatMap(({ messages }) => messages.filter(({ author }) => author === "borrower").map(({ text }) => text));
 
 describe("sending", () => {
   it("makes a visitor with the first message and shows the question once with its answer", async () => {
@@ -35,30 +40,74 @@ describe("sending", () => {
     expect(taken.map(({ text }) => text)).toEqual(["第一句", "第二句", "第三句"]);
   });
 
-  it("gives up on a message that the server refuses, says so, and goes on with the next", async () => {
+  it("holds back what was written after a message that the server refuses, until the borrower sends it again", async () => {
+    const client = widget();
+    server.postFaults.push(413);
+    client.send("太长的话");
+    client.send("确认");
+    await pass(120_000);
+    expect(outbox(client)).toEqual([
+      ["太长的话", "failed", "message_too_long"],
+      ["确认", "queued", null],
+    ]);
+    client.send("还在吗");
+    await pass(120_000);
+    expect(server.posts.length).toBe(1);
+    client.retry(client.state.outbox[0]?.clientId ?? "");
+    await pass();
+    expect(client.state.outbox).toEqual([]);
+    expect(said()).toEqual(["太长的话", "确认", "还在吗"]);
+  });
+
+  it("goes on with what was written after it when a refused message is deleted", async () => {
     const client = widget();
     server.postFaults.push(413);
     client.send("太长的话");
     client.send("短的");
     await pass();
-    expect(client.state.outbox.map(({ text, delivery, errorCode }) => [text, delivery, errorCode])).toEqual([["太长的话", "failed", "message_too_long"]]);
-    expect(texts(client)).toContain("收到：短的");
-    client.retry(client.state.outbox[0]?.clientId ?? "");
+    client.discard(client.state.outbox[0]?.clientId ?? "");
     await pass();
+    expect(said()).toEqual(["短的"]);
     expect(client.state.outbox).toEqual([]);
-    expect(texts(client)).toContain("收到：太长的话");
+    expect(storedKeys("/outbox/")).toEqual([]);
   });
 
-  it("stops repeating a message that always meets an error, and can delete it", async () => {
+  it.each([408, 425, 500, 502, 503, 504])("waits out a server that answers %i, however long, and keeps the order", async (status) => {
     const client = widget();
-    server.postFaults.push(...Array.from({ length: 6 }, () => 500));
+    server.postFaults.push(...Array.from({ length: 60 }, () => status));
+    client.send("还320元");
+    client.send("确认");
+    await pass(20 * 60_000);
+    expect(outbox(client)).toEqual([
+      ["还320元", "queued", "trouble"],
+      ["确认", "queued", null],
+    ]);
+    expect(new Set(server.posts.map(({ messageId }) => messageId)).size).toBe(1);
+    server.postFaults.length = 0;
+    await pass(40_000);
+    expect(said()).toEqual(["还320元", "确认"]);
+  });
+
+  it("lets the borrower delete a message that always meets an error, and goes on with the next", async () => {
+    const client = widget();
+    server.postFaults.push(500, 500, 500);
     client.send("倒霉的一句");
-    await pass(200_000);
-    expect(server.posts.length).toBe(6);
-    expect(client.state.outbox[0]?.delivery).toBe("failed");
+    client.send("转人工");
+    await pass(5_000);
+    expect(server.posts.length).toBe(3);
     client.discard(client.state.outbox[0]?.clientId ?? "");
-    expect(texts(client)).toEqual([]);
+    await pass();
+    expect(said()).toEqual(["转人工"]);
     expect(storedKeys("/outbox/")).toEqual([]);
+  });
+
+  it("gives up on a message when every new conversation is refused as well", async () => {
+    const client = widget();
+    server.postFaults.push(...Array.from({ length: 6 }, () => 404));
+    client.send("没人认识我");
+    await pass(200_000);
+    expect(outbox(client)).toEqual([["没人认识我", "failed", "trouble"]]);
+    expect(server.posts.length).toBe(6);
   });
 
   it("waits as long as the server asks when there were too many messages", async () => {
@@ -70,6 +119,19 @@ describe("sending", () => {
     await pass(200);
     expect(server.posts.length).toBe(2);
     expect(texts(client)).toEqual(["快快快", "收到：快快快"]);
+  });
+
+  it("does not ask sooner because something else was written or the page was looked at", async () => {
+    const client = widget();
+    server.postFaults.push(429);
+    client.send("快快快");
+    await pass(2_000);
+    client.send("快");
+    client.wake();
+    await pass(4_900);
+    expect(server.posts.length).toBe(1);
+    await pass(300);
+    expect(said()).toEqual(["快快快", "快"]);
   });
 
   it("takes a connection on which nobody answers as dead and tries again", async () => {

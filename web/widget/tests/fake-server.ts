@@ -4,6 +4,7 @@
  */
 
 import type { LiveSocket } from "../src/port.js";
+import { type Ack, FakeSocket } from "./fake-socket.js";
 
 interface Stored {
   seq: number;
@@ -33,6 +34,10 @@ export class FakeServer {
   readonly conversations = new Map<string, Conversation>();
   /** At most so many messages in one answer of the log. */
   pageSize = 200;
+  /** A log that is asked for from its start begins with its newest page, as the real one does. */
+  newestFirst = false;
+  readonly olderAsked: number[] = [];
+  readonly olderFaults: number[] = [];
   /** Sends each message of a page twice. */
   stutters = false;
   /** Answers long polls at once, with nothing. */
@@ -57,6 +62,13 @@ export class FakeServer {
   readonly sockets: FakeSocket[] = [];
   /** Sockets are refused, as by a proxy that knows none. */
   refusesSockets = false;
+
+  /** What is sent over the sockets of now gets nowhere any more, and neither end is told: a NAT has forgotten them. */
+  lose(): void {
+    this.sockets.forEach((socket) => {
+      socket.lost = true;
+    });
+  }
 
   readonly connect = (): LiveSocket => {
     const socket = new FakeSocket(this);
@@ -201,6 +213,7 @@ export class FakeServer {
 
   private async poll(query: URLSearchParams, token: string, signal: AbortSignal | null | undefined): Promise<Response> {
     const sender = query.get("sender") ?? "";
+    if (query.has("before")) return this.older(sender, token, Number(query.get("before")));
     const after = Number(query.get("after"));
     const wait = Number(query.get("wait"));
     this.polls.push({ sender, after, wait });
@@ -210,11 +223,21 @@ export class FakeServer {
     if (typeof fault === "number") return refusal(fault, "trouble");
     if (fault !== undefined) throw new TypeError("network");
     const conversation = this.conversation(sender, token);
-    const fresh = (): Stored[] => conversation.messages.filter(({ seq }) => seq > after).slice(0, this.pageSize);
+    const newest = this.newestFirst && after === 0 ? -this.pageSize : 0;
+    const fresh = (): Stored[] => conversation.messages.filter(({ seq }) => seq > after).slice(newest).slice(0, this.pageSize);
     if (fresh().length === 0 && wait > 0 && !this.impatient) await this.somethingNew(wait, signal);
     const lastSeq = Math.min(after, conversation.messages.length);
     const messages = this.stutters ? [...fresh(), ...fresh()] : fresh();
     return json(200, { messages, last_seq: fresh().at(-1)?.seq ?? lastSeq, owner: conversation.owner, agent_read_seq: this.agentReadSeq });
+  }
+
+  private older(sender: string, token: string, before: number): Response {
+    const { messages, owner } = this.conversation(sender, token);
+    this.olderAsked.push(before);
+    const fault = this.olderFaults.shift();
+    if (fault !== undefined) return refusal(fault, "trouble");
+    const older = messages.filter(({ seq }) => seq < before).slice(-this.pageSize);
+    return json(200, { messages: older, last_seq: before - 1, owner, agent_read_seq: this.agentReadSeq });
   }
 
   private async somethingNew(seconds: number, signal: AbortSignal | null | undefined): Promise<void> {
@@ -246,75 +269,6 @@ interface FakeCase {
 export function fakeCase(caseNo: string, status = "investigating"): FakeCase {
   const dates = { received_on: "2026-08-10", decide_by: "2026-08-25", next_update_by: "2026-08-13", disputed_amount: 192 };
   return { case: { type: "case", case_no: caseNo, kind: "dispute", status, ...dates }, events: [], keys: new Set() };
-}
-
-export class FakeSocket implements LiveSocket {
-  onopen: LiveSocket["onopen"] = null;
-  onmessage: LiveSocket["onmessage"] = null;
-  onclose: LiveSocket["onclose"] = null;
-  hello: Hello | null = null;
-  readonly acks: Omit<Ack, "sender">[] = [];
-  /** Sends every page twice. */
-  stutters = false;
-  ended = false;
-  private after = 0;
-
-  constructor(private readonly server: FakeServer) {
-    setTimeout(() => {
-      if (this.ended) return;
-      if (server.refusesSockets) this.end();
-      else this.onopen?.call(this as unknown as WebSocket, new Event("open"));
-    }, 1);
-  }
-
-  send(data: string): void {
-    if (this.ended) throw new Error("the socket has ended");
-    const frame = JSON.parse(data) as Hello | (Omit<Ack, "sender"> & { readonly type: "ack" });
-    if (frame.type === "ack") {
-      this.acks.push({ delivered: frame.delivered, read: frame.read });
-      return;
-    }
-    this.hello = frame;
-    this.after = frame.after;
-    setTimeout(() => {
-      this.push(true);
-    }, 1);
-  }
-
-  push(always = false): void {
-    if (this.ended || this.hello === null) return;
-    const page = this.server.page(this.hello.sender, this.hello.token, this.after);
-    if (page.messages.length === 0 && !always) return;
-    this.after = page.last_seq;
-    for (let i = 0; i < (this.stutters ? 2 : 1); i += 1) this.frame({ type: "log", ...page });
-  }
-
-  frame(body: object): void {
-    this.onmessage?.call(this as unknown as WebSocket, { data: JSON.stringify(body) } as MessageEvent);
-  }
-
-  close(): void {
-    this.ended = true;
-  }
-
-  end(): void {
-    if (this.ended) return;
-    this.ended = true;
-    this.onclose?.call(this as unknown as WebSocket, {} as CloseEvent);
-  }
-}
-
-interface Hello {
-  readonly type: "hello";
-  readonly sender: string;
-  readonly token: string;
-  readonly after: number;
-}
-
-interface Ack {
-  readonly sender: string;
-  readonly delivered: number;
-  readonly read: number;
 }
 
 interface Rated {

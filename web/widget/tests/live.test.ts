@@ -22,8 +22,9 @@ describe("reading over the socket", () => {
     expect(server.sockets[0]?.hello).toEqual({ type: "hello", sender: "v-1", token: "visitor-1", after: 2 });
     const asked = server.polls.length;
     bot("一");
-    await pass(120_000);
+    await pass(3_600_000);
     expect(texts(client)).toEqual(["你好", "收到：你好", "一"]);
+    expect(server.sockets.length).toBe(1);
     expect(server.polls.length).toBe(asked);
   });
 
@@ -40,6 +41,22 @@ describe("reading over the socket", () => {
     expect(texts(client)).toEqual(["你好", "收到：你好", "一", "二", "三", "四"]);
     expect(server.sockets.length).toBe(2);
     expect(server.sockets[1]?.ended).toBe(false);
+  });
+
+  it("notices a line that has died without a word, and brings what was said meanwhile", async () => {
+    const client = await talking();
+    server.lose();
+    bot("一");
+    await pass(70_000);
+    expect(texts(client)).toEqual(["你好", "收到：你好"]);
+    expect(server.sockets.length).toBe(1);
+    await pass(10_000);
+    expect(texts(client)).toEqual(["你好", "收到：你好", "一"]);
+    expect(server.sockets[0]?.ended).toBe(true);
+    expect(server.sockets[1]?.hello?.after).toBe(3);
+    bot("二");
+    await pass();
+    expect(texts(client).at(-1)).toBe("二");
   });
 
   it("shows a page that comes twice once", async () => {

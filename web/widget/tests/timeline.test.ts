@@ -50,6 +50,12 @@ describe("messages on their way", () => {
     expect(timeline([logged], [])[0]?.key).toBe(timeline([], [entry("还款")])[0]?.key);
   });
 
+  it("say what waits behind a refused one, and what was under way already", () => {
+    const held = (outbox: OutboxEntry[]): boolean[] => timeline([], outbox).map((item) => item.held);
+    expect(held([entry("一", "taken"), entry("二", "failed"), entry("三"), entry("四")])).toEqual([false, false, true, true]);
+    expect(held([entry("一", "sending"), entry("二")])).toEqual([false, false]);
+  });
+
   it("carry a time only at the start and after a pause", () => {
     const shown = timeline([message("bot", "a"), message("bot", "b"), message("bot", "c", { at: "2026-08-10T12:30:00+08:00" })], []);
     expect(shown.map(({ timed, first }) => [timed, first])).toEqual([[true, true], [false, false], [true, true]]);

@@ -3899,6 +3899,8 @@ export interface operations {
         parameters: {
             query?: {
                 after?: number;
+                /** @description an older part: the last 200 before it; `after` does not count */
+                before?: number | null;
                 /** @description phones and cards in clear; the owner only, and it is recorded */
                 reveal?: boolean;
                 /** @description needed with `reveal`; recorded */

@@ -6,7 +6,7 @@ import type { Schemas } from "@/api/client";
 import { DeskError } from "@/api/client";
 import { api, ask, newKey } from "@/api/desk";
 import { problem } from "@/problems";
-import { type Message, allAfter, merged } from "@/timeline";
+import { type Message, allAfter, hasEarlier, merged } from "@/timeline";
 
 import { keepUnsent, unsentConversations, unsentOf } from "./drafts";
 import { Outbox, type Outgoing } from "./outbox";
@@ -20,16 +20,22 @@ interface Open {
   messages: readonly Message[];
   outgoing: readonly Outgoing[];
   revealed: boolean;
+  /** The older part is asked for, or was not to be had. */
+  earlier: "idle" | "loading" | "failed";
+  /** Nothing is older than this `seq`, although it is not 1. */
+  beginsAt: number | null;
   problem: string | null;
   busy: boolean;
 }
 
-const EMPTY: Open = { id: null, view: null, messages: [], outgoing: [], revealed: false, problem: null, busy: false };
+const EMPTY: Open = { id: null, view: null, messages: [], outgoing: [], revealed: false, earlier: "idle", beginsAt: null, problem: null, busy: false };
 
 export const open = shallowReactive<Open>({ ...EMPTY });
 
 const outboxes = new Map<string, Outbox>();
 let asked = 0;
+/** Why personal data are shown in clear. */
+let revealReason: string | null = null;
 
 /** The outbox of a conversation goes on when another one is opened. */
 function outboxOf(id: string): Outbox {
@@ -65,6 +71,7 @@ function at(id: string): { params: { path: { conversation_id: string } } } {
 export async function openConversation(id: string | null): Promise<void> {
   if (open.id === id) return;
   Object.assign(open, { ...EMPTY, id });
+  revealReason = null;
   if (id === null) return;
   open.outgoing = unstored(outboxOf(id).items);
   await refresh();
@@ -80,9 +87,9 @@ export async function refresh(): Promise<void> {
 async function load(id: string, after: number, reason: string | null): Promise<void> {
   const turn = ++asked;
   try {
-    const { latest, messages } = await allAfter(after, (from) => page(id, from, reason));
+    const { latest, messages } = await allAfter(after, (from) => page(id, { after: from }, reason));
     if (open.id !== id) return;
-    open.messages = merged(open.messages, messages);
+    open.messages = reason === null ? merged(open.messages, messages) : messages; // the rest is asked for again, in clear
     open.outgoing = unstored(outboxOf(id).items);
     if (turn === asked) open.view = { ...latest, last_seq: Math.max(latest.last_seq, open.messages.at(-1)?.seq ?? 0) };
     open.problem = null;
@@ -94,9 +101,32 @@ async function load(id: string, after: number, reason: string | null): Promise<v
   }
 }
 
-function page(id: string, after: number, reason: string | null): Promise<Schemas["ConversationView"]> {
+/** Puts what was said before the first message that is held above it; says how much that was. `aboutToShow` is told before it is drawn. */
+export async function loadEarlier(aboutToShow: () => void): Promise<number> {
+  const { id } = open;
+  const before = open.messages[0]?.seq;
+  const reason = revealReason;
+  if (id === null || before === undefined || open.earlier === "loading" || !hasEarlier(open)) return 0;
+  open.earlier = "loading";
+  try {
+    const older = (await page(id, { before }, reason)).messages.filter(({ seq }) => seq < before);
+    if (open.id !== id) return 0;
+    open.earlier = "idle";
+    if (reason !== revealReason || open.messages[0]?.seq !== before) return 0;
+    if (older.length === 0) open.beginsAt = before;
+    aboutToShow();
+    open.messages = merged(open.messages, older);
+    return older.length;
+  } catch (error) {
+    if (!(error instanceof DeskError)) throw error;
+    if (open.id === id) open.earlier = "failed";
+    return 0;
+  }
+}
+
+function page(id: string, from: { after: number } | { before: number }, reason: string | null): Promise<Schemas["ConversationView"]> {
   const reveal = reason === null ? {} : { reveal: true, reason };
-  const params = { path: { conversation_id: id }, query: { after, ...reveal } };
+  const params = { path: { conversation_id: id }, query: { ...from, ...reveal } };
   return ask(api.GET("/desk/api/conversations/{conversation_id}", { params }));
 }
 
@@ -104,12 +134,14 @@ function page(id: string, after: number, reason: string | null): Promise<Schemas
 export async function reveal(reason: string): Promise<void> {
   if (open.id === null) return;
   await load(open.id, 0, reason);
+  revealReason = reason;
   open.revealed = true;
 }
 
 export async function hideAgain(): Promise<void> {
   if (open.id === null) return;
   open.revealed = false;
+  revealReason = null;
   open.messages = [];
   await load(open.id, 0, null);
 }

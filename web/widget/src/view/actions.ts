@@ -17,8 +17,6 @@ export interface ActionHost {
   readonly tail: Tail;
   readonly login: () => void;
   readonly say: (text: string) => void;
-  /** More of the log is shown. */
-  readonly earlier: () => void;
   readonly go: (view: View) => void;
   /** Where one types. */
   readonly focusInside: () => void;
@@ -44,10 +42,6 @@ export function chatActions(host: ActionHost, openCase: (caseNo: string) => void
     attach: (file) => {
       host.client()?.uploads.add(file);
       tail.stick();
-    },
-    earlier: () => {
-      host.earlier();
-      void tail.keepPlace();
     },
     ask: (question) => {
       host.say(question);

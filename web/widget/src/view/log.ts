@@ -15,7 +15,6 @@ import type { UploadActions } from "./uploads.js";
 export interface LogActions extends UploadActions {
   readonly say: (text: string) => void;
   readonly attach: (file: File) => void;
-  readonly earlier: () => void;
   readonly ask: (question: string) => void;
   readonly press: (button: Button) => void;
   readonly login: () => void;
@@ -68,28 +67,23 @@ function delivery(item: Shown, actions: LogActions): Content {
   if (item.receipt !== null) return html`<p class="delivery" data-receipt=${item.receipt}>${TEXTS[item.receipt]}</p>`;
   if (entry === null) return nothing;
   if (entry.delivery === "taken") return html`<p class="delivery">${TEXTS.delivered}</p>`;
-  if (entry.delivery !== "failed") return html`<p class="delivery">${entry.delivery === "queued" ? TEXTS.queued : TEXTS.sending}</p>`;
-  const reason = entry.errorCode?.includes("too_l") ? TEXTS.failedTooLong : TEXTS.failed;
-  return html`<p class="delivery failed">
-    <span>${reason}</span>
-    <button
+  const failed = entry.delivery === "failed";
+  const reason = entry.errorCode?.includes("too_l") === true ? TEXTS.failedTooLong : TEXTS.failed;
+  const waiting = item.held ? TEXTS.held : TEXTS[entry.delivery === "queued" ? "queued" : "sending"];
+  const link = (text: string, act: (clientId: string) => void): Content =>
+    html`<button
       type="button"
       class="link"
       @click=${() => {
-        actions.retry(entry.clientId);
+        act(entry.clientId);
       }}
     >
-      ${TEXTS.retry}
-    </button>
-    <button
-      type="button"
-      class="link"
-      @click=${() => {
-        actions.discard(entry.clientId);
-      }}
-    >
-      ${TEXTS.discard}
-    </button>
+      ${text}
+    </button>`;
+  // What the server keeps refusing can be taken back, so that it does not hold up the rest.
+  return html`<p class=${failed ? "delivery failed" : "delivery"}>
+    <span role=${failed ? "alert" : nothing}>${failed ? reason : waiting}</span>
+    ${failed ? link(TEXTS.retry, actions.retry) : nothing} ${item.held || entry.errorCode !== null ? link(TEXTS.discard, actions.discard) : nothing}
   </p>`;
 }
 

@@ -61,6 +61,8 @@ export class Tail implements ReactiveController {
     const log = this.log;
     if (log === null) return;
     const fromEnd = log.scrollHeight - log.scrollTop;
+    this.atEnd = false;
+    this.height = Infinity; // what grows now is not new
     await this.host.updateComplete;
     this.height = log.scrollHeight;
     this.behind = false;
