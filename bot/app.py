@@ -78,8 +78,9 @@ def create_app(
 ) -> FastAPI:
     """The application; what is not given is made from the settings.
 
-    Raises ``RuntimeError`` for an unusable key, ``ChannelMisconfigured``, ``NotStartable`` for missing texts. The database is
-    looked at when the application starts: it must have been migrated before.
+    Raises ``RuntimeError`` for an unusable key, ``ChannelMisconfigured``, ``NotStartable`` for missing texts, and what the
+    adapter raises that ``SMS_SENDER`` names. The database is looked at when the application starts: it must have been migrated
+    before.
     """
     clock = clock or SystemClock(settings.business_date)
     rasa = rasa or HttpRasaClient(settings.rasa_url, settings.actions_url, timeout_seconds=settings.rasa_timeout_seconds)

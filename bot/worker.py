@@ -5,14 +5,12 @@ Every job may be killed anywhere and run twice at once: what it does, it does on
 
 from __future__ import annotations
 
-import importlib
 import secrets
 import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any
 
 import structlog
 
@@ -27,6 +25,7 @@ from bot.channels.push import InboxJob
 from bot.channels.registry import connectors
 from bot.conversations.courier import Courier
 from bot.conversations.outbox.sender import OutboxSender
+from bot.core.adapters import make
 from bot.core.clock import Clock, SystemClock
 from bot.core.database import Database
 from bot.core.guard import Guard
@@ -44,14 +43,6 @@ Round = Callable[[], Mapping[str, int]]
 """One round of a job: how many things each of its steps did, and ``errors``."""
 
 log = structlog.get_logger(__name__)
-
-
-def make(path: str, settings: Settings, clock: Clock) -> Any:
-    """What ``module:function`` makes of (settings, clock). Raises ``ValueError`` for another form, and what the import raises."""
-    module, _, name = path.partition(":")
-    if not module or not name:
-        raise ValueError(f"{path!r} is not module:function")
-    return getattr(importlib.import_module(module), name)(settings, clock)
 
 
 def serves_loans(settings: Settings) -> bool:

@@ -1,11 +1,14 @@
-"""Runs the messaging platforms' inbox and outbox, in web processes and as jobs of the worker; listeners in web processes."""
+"""Runs the messaging platforms' inbox and outbox, in web processes and as jobs of the worker; in web processes also
+listeners, and the couriers of one-time codes.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
+from typing import Any
 
 import structlog
 from anyio import CapacityLimiter, to_thread
@@ -25,10 +28,13 @@ from bot.core.clock import Clock
 from bot.core.database import Database
 from bot.core.settings import Settings
 from bot.core.texts import Texts
+from bot.identity.sms_outbox import SmsCourier, carrier
 from bot.loans.backends import LoanBackends
 
 LOOK_SECONDS = 1.0
 """How often a sender looks for what is to be tried again; what is new wakes it."""
+CODE_LOOK_SECONDS = 0.5
+"""The same for one-time codes: another process may have left one, and a borrower is waiting for it."""
 STOP_SECONDS = 15.0
 LISTENER_SECONDS = 5.0
 """So long a listener may take to see that the process ends; it may hang in a read for ever."""
@@ -39,7 +45,7 @@ log = structlog.get_logger(__name__)
 
 
 class Push:
-    """``run`` until ``stop``. Without connectors it does nothing."""
+    """From ``start`` until ``stop``. Without connectors and without a carrier of codes it does nothing."""
 
     def __init__(
         self,
@@ -52,6 +58,8 @@ class Push:
         connectors: Mapping[str, Connector],
         decoders: CapacityLimiter,
     ) -> None:
+        """Raises what making the carrier raises that the settings name."""
+        sms = carrier(settings, clock)
         self._clock = clock
         self._database = database
         self._gateway = gateway
@@ -65,15 +73,21 @@ class Push:
             for name, connector in connectors.items()
             for _ in range(threads)
         ]
-        self._threads = CapacityLimiter(max(1, len(self._senders)))
+        self._couriers = [] if sms is None else [SmsCourier(database, clock, sms) for _ in range(threads)]
+        self._threads = CapacityLimiter(max(1, len(self._senders) + len(self._couriers)))
         self._stopping = False
         self._ending = threading.Event()
         self._listeners: list[threading.Thread] = []
         self._running: asyncio.Future[list[None]] | None = None
 
     def start(self) -> None:
+        running: list[Coroutine[Any, Any, None]] = []
         if self._connectors:
-            self._running = asyncio.gather(self._processor.run(), *(self._send(sender) for sender in self._senders))
+            running.append(self._processor.run())
+        running += [self._repeat(sender.round, LOOK_SECONDS) for sender in self._senders]
+        running += [self._repeat(courier.round, CODE_LOOK_SECONDS) for courier in self._couriers]
+        if running:
+            self._running = asyncio.gather(*running)
         for connector in self._connectors.values():
             if isinstance(connector, Listener):
                 sink = Reception(connector.name, self._database, self._clock, self._gateway)
@@ -105,16 +119,16 @@ class Push:
                 log.exception("listener_broke")
             self._ending.wait(AGAIN_SECONDS)
 
-    async def _send(self, sender: OutboxSender) -> None:
+    async def _repeat(self, work: Callable[[], object], look_seconds: float) -> None:
         while not self._stopping:
             with self._gateway.wakeups.listen(EVERYTHING) as grown:
                 try:
-                    await to_thread.run_sync(sender.round, limiter=self._threads)
+                    await to_thread.run_sync(work, limiter=self._threads)
                 except Exception:  # the database is away: what is due stays due
                     log.exception("outbox_broke")
                 if not self._stopping:
                     with suppress(TimeoutError):
-                        async with asyncio.timeout(LOOK_SECONDS):
+                        async with asyncio.timeout(look_seconds):
                             await grown.wait()
 
 

@@ -57,6 +57,11 @@ class Settings(BaseSettings):
         default="bot.loans.servicing.simulated:notice_sender",
         description="module:function that makes the worker's NoticeSender from (settings, clock)",
     )
+    sms_sender: str | None = Field(
+        default=None,
+        description="module:function that makes the SmsCarrier of one-time codes (step-up, binding) from (settings, clock); "
+        "unset: outside the demo no code can be sent. The demo keeps its simulated one",
+    )
     simulated_bank_seconds: int = Field(default=180, description="how long the demo's bank leaves a repayment in processing")
     bank_callback_secret: SecretStr | None = Field(
         default=None, description="signs the bank's reports to POST /bank/callbacks; unset: the route does not exist"

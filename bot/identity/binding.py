@@ -1,7 +1,8 @@
 """Binding: who writes on a messaging platform proves with the registered phone to be a customer (issue 7, item 5).
 
-The steps and the answers are the same whether a phone belongs to a customer or not; only the SMS goes to customers alone, because
-codes for strangers would be a nuisance of their own. So nothing here tells who is a customer.
+The answers and the statements are the same whether a phone belongs to a customer or not; only the SMS goes to customers alone,
+because codes for strangers would be a nuisance of their own, and it goes later (``bot.identity.sms_outbox``). So neither text nor
+time of an answer tells who is a customer.
 """
 
 from __future__ import annotations
@@ -15,12 +16,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
-import structlog
 from sqlalchemy.orm import Session
 
 from bot.audit.service import AuditTrail, Subject
 from bot.core.clock import Clock
-from bot.core.errors import Unavailable
 from bot.core.masking import mask_phone
 from bot.core.origin import Actor
 from bot.core.settings import Settings
@@ -51,8 +50,6 @@ REQUIRED_TEXTS = (
     "bind_unavailable",
 )
 _PHONE = re.compile(r"(?<!\d)(?:\+?86)?(1[3-9]\d{9})(?!\d)")
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -181,13 +178,10 @@ class BindingService:
         attempt.expires_at = now + timedelta(minutes=self._settings.binding_minutes)
         self._session.flush()
         minutes = str(self._settings.binding_minutes)
-        if attempt.customer_id is not None:
-            body = sms_text(self._settings.data_dir).render(code=code, minutes=minutes)
-            try:
-                sender.send(phone, body, recipient=attempt.customer_id)
-            except Unavailable as error:  # saying so would tell that the phone is a customer's
-                log.warning("binding_code_not_sent", reason=error.message)
-            self._record("binding.code_sent", attempt.customer_id, attempt.channel, None)
+        body = sms_text(self._settings.data_dir).render(code=code, minutes=minutes)
+        purpose = f"binding:{attempt.channel}:{attempt.address}"
+        sender.send(phone, body, recipient=attempt.customer_id, purpose=purpose, until=attempt.expires_at)
+        self._record("binding.code_sent", attempt.customer_id, attempt.channel, None)
         return BindingAnswer(shown, "bind_code_sent", {"phone": shown, "minutes": minutes})
 
     def _check(self, attempt: BindingAttempt, code: str) -> BindingAnswer:
@@ -243,7 +237,7 @@ class BindingService:
         attempt.state = "ended"
         self._session.flush()
 
-    def _record(self, action: str, customer_id: str, channel: str, actor: Actor | None) -> None:
+    def _record(self, action: str, customer_id: str | None, channel: str, actor: Actor | None) -> None:
         self._trail.record(action, actor, Subject(customer_id=customer_id), details={"channel": channel})
 
     def _hash(self, salt: str, value: str) -> str:

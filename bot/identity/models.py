@@ -1,15 +1,16 @@
-"""Tables of identity: one-time codes, bindings of messaging accounts and, in the demo, the simulated carrier's outbox."""
+"""Tables of identity: one-time codes, their way to the carrier (in the demo a simulated one), bindings of messaging accounts."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, String, text
+from sqlalchemy import CheckConstraint, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from bot.core.database import Base
+from bot.core.database import Base, Serial
 
 _ACTIVE = text("revoked_at IS NULL")
+_QUEUED = text("state = 'queued'")
 
 
 class StepUpChallenge(Base):
@@ -50,6 +51,35 @@ class SimulatedSms(Base):
     sent_at: Mapped[datetime]
 
 
+class SmsToSend(Base):
+    """A message with a one-time code, until the carrier has it or the code has expired. Then nothing of it can be read any more.
+
+    ``key``: the carrier's idempotency key. ``purpose``: what the code is for; a newer one for the same replaces what still waits.
+    ``recipient``: the customer id; empty for a phone that is nobody's, to which nothing is sent. ``sealed``: phone and text
+    (``bot.core.sealing``). While a process tries, ``next_try_at`` is the end of its lease.
+    """
+
+    __tablename__ = "sms_outbox"
+    __table_args__ = (
+        CheckConstraint("state IN ('queued', 'sent', 'failed', 'expired', 'replaced', 'nobody')", name="state"),
+        CheckConstraint("(state = 'queued') = (sealed IS NOT NULL)", name="wiped"),
+        Index("ix_sms_outbox_due", "next_try_at", sqlite_where=_QUEUED, postgresql_where=_QUEUED),
+        Index("ix_sms_outbox_purpose_queued", "purpose", sqlite_where=_QUEUED, postgresql_where=_QUEUED),
+    )
+
+    id: Mapped[Serial]
+    key: Mapped[str] = mapped_column(String(32), unique=True)
+    purpose: Mapped[str] = mapped_column(String(200))
+    recipient: Mapped[str | None] = mapped_column(String(64))
+    sealed: Mapped[str | None] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(16))
+    attempts: Mapped[int]
+    created_at: Mapped[datetime]
+    next_try_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+
+
 class ChannelBinding(Base):
     """A platform identity that has proved to be a customer. At most one is active; revoked ones stay as history."""
 
@@ -74,7 +104,7 @@ class BindingAttempt(Base):
     """A platform identity on its way to a customer: asked for the phone, then for the code "sent" to it.
 
     A number that is no customer's gets a row of the same kind, with a code that nobody was told. Neither phone nor code is
-    stored, only keyed hashes.
+    stored here, only keyed hashes.
     """
 
     __tablename__ = "binding_attempts"

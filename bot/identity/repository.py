@@ -7,14 +7,14 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from bot.identity.models import BindingAttempt, ChannelBinding, SimulatedSms, StepUpChallenge
+from bot.identity.models import BindingAttempt, ChannelBinding, SimulatedSms, SmsToSend, StepUpChallenge
 
 
 class IdentityRepository:
     def __init__(self, session: Session) -> None:
         self.session = session
 
-    def add(self, row: StepUpChallenge | SimulatedSms | ChannelBinding | BindingAttempt) -> None:
+    def add(self, row: StepUpChallenge | SimulatedSms | SmsToSend | ChannelBinding | BindingAttempt) -> None:
         self.session.add(row)
         self.session.flush()
 
@@ -63,6 +63,30 @@ class IdentityRepository:
     def last_sms(self, recipient: str) -> SimulatedSms | None:
         query = select(SimulatedSms).where(SimulatedSms.recipient == recipient).order_by(SimulatedSms.id.desc()).limit(1)
         return self.session.scalar(query)
+
+    # ── codes on their way to the carrier
+    def replace_queued(self, purpose: str, now: datetime) -> None:
+        """What still waits for ``purpose`` is not sent any more."""
+        self.session.execute(
+            update(SmsToSend)
+            .where(SmsToSend.purpose == purpose, SmsToSend.state == "queued")
+            .values(state="replaced", sealed=None, settled_at=now)
+            .execution_options(synchronize_session=False)
+        )
+
+    def sms_due(self, now: datetime) -> bool:
+        query = select(SmsToSend.id).where(SmsToSend.state == "queued", SmsToSend.next_try_at <= now).limit(1)
+        return self.session.scalar(query) is not None
+
+    def lock_due_sms(self, now: datetime) -> SmsToSend | None:
+        """One that is due and that no other process is taking; the least tried first, then the oldest."""
+        query = select(SmsToSend).where(SmsToSend.state == "queued", SmsToSend.next_try_at <= now)
+        query = query.order_by(SmsToSend.attempts, SmsToSend.id).limit(1)
+        return self.session.scalar(query.with_for_update(skip_locked=True))
+
+    def lock_queued_sms(self, sms_id: int) -> SmsToSend | None:
+        query = select(SmsToSend).where(SmsToSend.id == sms_id, SmsToSend.state == "queued")
+        return self.session.scalar(query.with_for_update())
 
     # ── bindings of messaging accounts
     def active_binding(self, channel: str, address: str, *, lock: bool = False) -> ChannelBinding | None:

@@ -86,7 +86,8 @@ class StepUpService:
         )
         body = sms_text(self._settings.data_dir).render(code=code, minutes=str(self._settings.otp_minutes))
         sender = self._sms or sms_sender(self._settings, self._session, self._clock)
-        sender.send(phone, body, recipient=customer_id)
+        until = now + timedelta(minutes=self._settings.otp_minutes)
+        sender.send(phone, body, recipient=customer_id, purpose=f"step_up:{conversation_id}", until=until)
         self._trail.record("otp.sent", None, Subject(conversation_id, customer_id=customer_id), details={"to": mask_phone(phone)})
 
     def verify(self, conversation_id: str, code: str) -> StepUpResult:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import pytest
 from sqlalchemy import select, text
@@ -27,7 +28,8 @@ class Phones:
 
     inbox: list[tuple[str, str, str]] = field(default_factory=list)
 
-    def send(self, phone: str, body: str, *, recipient: str) -> None:
+    def send(self, phone: str, body: str, *, recipient: str | None, purpose: str, until: datetime) -> None:
+        assert recipient is not None
         self.inbox.append((phone, recipient, body))
 
     @property

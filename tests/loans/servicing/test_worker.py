@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select, text
 
+from bot.core.adapters import make
 from bot.core.clock import FixedClock
 from bot.core.database import Database
 from bot.core.settings import ROOT, Settings
@@ -31,7 +32,6 @@ from bot.loans.servicing.policy import Policy
 from bot.loans.servicing.simulated import payment_channel
 from bot.loans.simulated_bank import SimulatedBank
 from bot.loans.worker import Ports, Worker
-from bot.worker import make
 from tests.conftest import audited_for_tests
 from tests.loans.conftest import CUSTOMER, World, make_world
 from tests.loans.histories.counting import histories
