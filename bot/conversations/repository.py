@@ -35,7 +35,7 @@ _COUNT_ON = (
     update(Conversation)
     .where(Conversation.id == bindparam("conversation"))
     .values(last_seq=Conversation.last_seq + bindparam("count", type_=Integer))
-    .returning(Conversation.last_seq, Conversation.channel, Conversation.sender)
+    .returning(Conversation.last_seq, Conversation.channel, Conversation.sender, Conversation.owner)
     .execution_options(synchronize_session=False)
 )
 _COUNT_ON_AND_TAKE_TURN = _COUNT_ON.values(turn_holder=bindparam("holder"), turn_until=bindparam("until"))
@@ -195,13 +195,23 @@ class ConversationRepository:
         counted = self.session.connection().execute(counting, given).one_or_none()
         if counted is None:
             raise LookupError(f"conversation {conversation_id} has vanished")
-        return self._append(conversation_id, now, rows, *counted, deliver=deliver, of_session=turn is None)
+        last, channel, sender, _owner = counted
+        return self._append(conversation_id, now, rows, last, channel, sender, deliver=deliver, of_session=turn is None)
 
     def answer(
-        self, conversation_id: str, now: datetime, rows: Sequence[dict[str, Any]], *, holder: str, asked: int, attempt: int
+        self,
+        conversation_id: str,
+        now: datetime,
+        rows: Sequence[dict[str, Any]],
+        *,
+        beside_agent: Sequence[dict[str, Any]],
+        holder: str,
+        asked: int,
+        attempt: int,
     ) -> list[Message] | None:
         """The answers to message ``asked``, and the end of ``holder``'s turn; ``None`` when the turn is no longer theirs.
 
+        ``beside_agent``: which of them (never more) are stored instead when an agent has the conversation by now.
         The rows are not of the session: nothing more becomes of them in this transaction.
 
         Three statements and no look before: this is what each turn waits for after Rasa.
@@ -213,7 +223,11 @@ class ConversationRepository:
         given = {"conversation": conversation_id, "asked": asked, "tried": attempt}
         if self.session.connection().execute(_ANSWERED, given).rowcount != 1:  # who holds the turn has this message in work
             raise LookupError(f"message {asked} of conversation {conversation_id} is not in work")
-        return self._append(conversation_id, now, rows, *counted, of_session=False)
+        last, channel, sender, owner = counted
+        if owner == "agent":
+            given = {"conversation": conversation_id, "count": len(beside_agent) - len(rows)}
+            last, rows = self.session.connection().execute(_COUNT_ON, given).one().last_seq, beside_agent
+        return self._append(conversation_id, now, rows, last, channel, sender, of_session=False) if rows else []
 
     def _append(
         self,

@@ -22,6 +22,7 @@ from bot.conversations.office_hours import OfficeHours
 from bot.conversations.rasa import BotMessage
 from bot.conversations.repository import ConversationRepository
 from bot.conversations.service import Author, ConversationService, LogEntry
+from bot.conversations.silence import beside_human
 from bot.core.clock import Clock
 from bot.core.limits.rules import Rules, Subject
 from bot.core.limits.service import take_in
@@ -231,24 +232,31 @@ class TurnService:
 
     # ── end
     def complete(self, ticket: Ticket, messages: Sequence[BotMessage]) -> tuple[LogEntry, ...]:
-        """Stores Rasa's answer."""
-        rows, now = _answer_rows(messages, "bot", ticket.seq, ticket.attempt), self._clock.now()
+        """Stores Rasa's answer; what the bot may still say of it when a human has taken over meanwhile (silence.py)."""
         stored = self._repository.answer(
-            ticket.conversation_id, now, rows, holder=ticket.holder, asked=ticket.seq, attempt=ticket.attempt
+            ticket.conversation_id,
+            self._clock.now(),
+            _answer_rows(messages, "bot", ticket.seq, ticket.attempt),
+            beside_agent=_answer_rows(beside_human(messages), "system", ticket.seq, ticket.attempt),
+            holder=ticket.holder,
+            asked=ticket.seq,
+            attempt=ticket.attempt,
         )
         if stored is not None:
             return tuple(LogEntry.of(row) for row in stored)
-        message = self._release(ticket)
+        conversation, message = self._release(ticket)
         if message.attempt != ticket.attempt or message.state != "processing":
             return self._answers(message)  # our turn had run out, and another worker has answered
         message.state, message.failure = "answered", None
-        return self._store_answers(ticket.conversation_id, message, messages)
+        if conversation.owner == "agent":
+            return self._store_answers(conversation.id, message, beside_human(messages), "system")
+        return self._store_answers(conversation.id, message, messages)
 
     def fail(self, ticket: Ticket, failure: str) -> tuple[LogEntry, ...]:
         """Rasa gave no answer: the borrower is told, and whoever wants a human gets one without Rasa."""
-        message = self._release(ticket)
+        conversation, message = self._release(ticket)
         if message.attempt == ticket.attempt and message.state == "processing":
-            self._give_up(message, failure)
+            self._give_up(conversation, message, failure)
         return self._answers(message)
 
     def recover(self, *, all_of_them: bool) -> int:
@@ -266,30 +274,30 @@ class TurnService:
         if conversation is None or message is None or message.state != "processing":
             return False
         conversation.turn_holder = conversation.turn_until = None
-        self._give_up(message, "interrupted")
+        self._give_up(conversation, message, "interrupted")
         return True
 
-    def _release(self, ticket: Ticket) -> Message:
+    def _release(self, ticket: Ticket) -> tuple[Conversation, Message]:
         conversation = self._repository.get(ticket.conversation_id, lock=True)
         message = self._repository.by_seq(ticket.conversation_id, ticket.seq)
         if conversation is None or message is None:
             raise LookupError(f"message {ticket.seq} of conversation {ticket.conversation_id} has vanished")
         if conversation.turn_holder == ticket.holder:
             conversation.turn_holder = conversation.turn_until = None
-        return message
+        return conversation, message
 
-    def _give_up(self, message: Message, failure: str) -> None:
-        conversation_id = message.conversation_id
-        handoff = self._handoffs.current(conversation_id)
-        with_human = handoff is not None and handoff.state != "offline"
-        if not with_human and wants_human(message.text or ""):
-            self._store_answers(conversation_id, message, [self._ask_for_human(conversation_id)])
+    def _give_up(self, conversation: Conversation, message: Message, failure: str) -> None:
+        """A human who has come meanwhile answers it; who waits for one sees their place, and who wants one gets one."""
+        if conversation.owner == "agent":
+            message.state = "received"
+        elif conversation.owner == "queue":
+            self._store_answers(conversation.id, message, self._where_in_queue(conversation.id), "system")
             message.state = "answered"
-        elif handoff is not None and with_human:
-            self._store_answers(conversation_id, message, [BotMessage(custom=handoff.card())])
+        elif wants_human(message.text or ""):
+            self._store_answers(conversation.id, message, [self._ask_for_human(conversation.id)])
             message.state = "answered"
         else:
-            self._store_answers(conversation_id, message, [self._say("bot_unavailable")])
+            self._store_answers(conversation.id, message, [self._say("bot_unavailable")])
             message.state = "failed"
         message.failure = failure
         self._session.flush()
@@ -311,6 +319,8 @@ class TurnService:
         self, conversation_id: str, message: Message, reply: Sequence[BotMessage], author: Author = "bot"
     ) -> tuple[LogEntry, ...]:
         rows = _answer_rows(reply, author, message.seq, message.attempt)
+        if not rows:
+            return ()
         return tuple(LogEntry.of(row) for row in self._repository.append_all(conversation_id, self._clock.now(), rows))
 
     def _answers(self, message: Message) -> tuple[LogEntry, ...]:
