@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from actions.topics.service import PRIORITY_FRAUD, hand_over
+from actions.topics.service import hand_over
 from actions.turn import Turn
 from actions.wording import day, lines, word
+from bot.conversations.danger import PRIORITY_FRAUD
 from bot.identity.contacts.normal import comparable
 from bot.identity.contacts.service import ContactCheck, ContactService
 

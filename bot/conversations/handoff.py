@@ -12,13 +12,14 @@ from sqlalchemy.orm import Session
 from bot.cases.book import CaseBook
 from bot.cases.near import NearDeadline, nearest_deadline
 from bot.cases.policy import CasePolicies
+from bot.conversations.danger import Danger
 from bot.conversations.errors import AlreadyClaimed, ConversationNotFound, NotInQueue, NotTheOwner
 from bot.conversations.models import Conversation, HandoffRequest
 from bot.conversations.office_hours import OfficeHours
 from bot.conversations.repository import ConversationRepository, HandoffRepository
 from bot.core.clock import Clock
 from bot.core.settings import Settings
-from bot.core.texts import Texts
+from bot.core.texts import Text, Texts
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ class HandoffService:
         self._policies = policies
 
     def request(self, conversation_id: str, *, reason: str, priority: int = 0, case_no: str | None = None) -> Handoff:
-        """Puts the conversation into the queue; asked again, it keeps its place (and may gain priority, or a case).
+        """Puts the conversation into the queue; asked again, it keeps its place (and may gain priority, or a case). A higher need
+        takes over the reason, and with it the skill that the agent must have.
 
         Who has a case near its deadline goes before those who have none (data/catalogue/complaint_clock.yml).
         Outside office hours it stays with the bot (state ``offline``); asked again within them, it joins the queue.
@@ -98,8 +100,10 @@ class HandoffService:
         card and to the agent. Raises ``ConversationNotFound``.
         """
         near = self._near_deadline(self._lock(conversation_id))
-        priority = max(priority, near.priority if near else 0)
         existing = self._requests.open_of(conversation_id)
+        if existing is not None:
+            _raise(existing, reason, priority)
+        priority = max(priority, near.priority if near else 0)
         if existing is not None:
             if existing.state == "queued":
                 existing.priority = max(priority, existing.priority)
@@ -124,6 +128,20 @@ class HandoffService:
         if not row.offline:
             self._enqueue(conversation_id)
         return self._describe(row)
+
+    def hear(self, conversation_id: str, danger: Danger) -> bool:
+        """The borrower tells of ``danger`` while a human is waited for or present: the request gains by it.
+
+        Says whether the words that help until the human answers are still to be told: once in a handoff. The caller holds the
+        conversation's lock.
+        """
+        row = self._open(conversation_id)
+        told = row.reason == danger.reason or self._conversations.was_told(
+            conversation_id, self._words(danger.words).render(), row.requested_at
+        )
+        _raise(row, danger.reason, danger.priority)
+        self._session.flush()
+        return not told
 
     def current(self, conversation_id: str) -> Handoff | None:
         """The open request, if there is one."""
@@ -298,7 +316,7 @@ class HandoffService:
         return Handoff("queued", self._requests.position(row), row.reason, row.case_no)
 
     def _note(self, conversation_id: str, key: str, *, custom: dict[str, Any] | None = None, **values: str) -> None:
-        text = (self._texts or _default_texts()).dialogue[key]
+        text = self._words(key)
         self._conversations.append(
             conversation_id,
             self._clock.now(),
@@ -309,3 +327,12 @@ class HandoffService:
             custom=custom,
             state="queued",
         )
+
+    def _words(self, key: str) -> Text:
+        return (self._texts or _default_texts()).dialogue[key]
+
+
+def _raise(row: HandoffRequest, reason: str, priority: int) -> None:
+    """A case near its deadline lifts the priority as well, but says nothing about why a human is needed."""
+    if priority > row.priority:
+        row.reason, row.priority = reason, priority

@@ -331,6 +331,16 @@ class ConversationRepository:
         )
         return self.session.scalar(query)
 
+    def was_told(self, conversation_id: str, text: str, since: datetime) -> bool:
+        """Whether the system has said this, word for word, since then."""
+        query = exists().where(
+            Message.conversation_id == conversation_id,
+            Message.author == "system",
+            Message.created_at >= since,
+            Message.text == text,
+        )
+        return bool(self.session.scalar(select(query)))
+
     def log_head(self) -> int:
         """The largest message id."""
         return self.session.scalar(select(func.max(Message.id))) or 0

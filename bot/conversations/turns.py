@@ -15,6 +15,7 @@ from typing import Any, Literal
 from sqlalchemy.orm import Session
 
 from bot.conversations.commands import clean, for_rasa, leaves_queue, payload_intent, wants_human
+from bot.conversations.danger import danger_in
 from bot.conversations.errors import MessageIdReused, TooManyMessages
 from bot.conversations.handoff import HandoffService
 from bot.conversations.models import Conversation, Message
@@ -42,6 +43,8 @@ REQUIRED_TEXTS = (
     "handoff_given_back",
     "handoff_left",
     "handoff_noted",
+    "safety_distress",
+    "safety_fraud",
     "step_up_failed",
     "step_up_expired",
     "step_up_locked",
@@ -193,14 +196,19 @@ class TurnService:
         return _Plan(HIDDEN_CODE, reply=[self._say(f"step_up_{result.outcome}")])
 
     def _route(self, conversation: Conversation, message: Message, holder: str) -> Begun:
-        """To the queue (a card says where the borrower stands, or they leave it), to the agent (silence), or to Rasa."""
+        """To the queue (a card says where the borrower stands, or they leave it), to the agent (silence), or to Rasa.
+
+        Nobody asks Rasa about a borrower in danger any more, so the gateway listens itself.
+        """
         if conversation.owner == "agent":
             message.state = "received"
-            return Begun(conversation.id, "answered")
+            words = self._words_in_danger(conversation.id, message)
+            return Begun(conversation.id, "answered", self._store_answers(conversation.id, message, words, "system"))
         if conversation.owner == "queue":
             message.attempt += 1
             if not leaves_queue(message.text or ""):
-                return self._settle(conversation, message, self._where_in_queue(conversation.id))
+                words = self._words_in_danger(conversation.id, message)
+                return self._settle(conversation, message, [*words, *self._where_in_queue(conversation.id)])
             self._handoffs.leave(conversation.id, announce=False)
             return self._settle(conversation, message, [self._say("handoff_left")])
         message.state = "processing"
@@ -325,6 +333,12 @@ class TurnService:
 
     def _answers(self, message: Message) -> tuple[LogEntry, ...]:
         return tuple(LogEntry.of(answer) for answer in self._repository.answers(message))
+
+    def _words_in_danger(self, conversation_id: str, message: Message) -> list[BotMessage]:
+        danger = danger_in(message.text or "")
+        if danger is None or not self._handoffs.hear(conversation_id, danger):
+            return []
+        return [self._say(danger.words)]
 
     def _where_in_queue(self, conversation_id: str) -> list[BotMessage]:
         handoff = self._handoffs.current(conversation_id)
