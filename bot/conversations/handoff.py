@@ -205,7 +205,7 @@ class HandoffService:
         self._note(conversation_id, "rating_request", custom={"type": "rating", "handoff_id": request.id, "score": None})
 
     def transfer(self, conversation_id: str, agent_id: str, *, to_agent: str | None = None) -> Handoff:
-        """The owner passes the conversation on: back to the front of the queue, meant for ``to_agent`` when one is named.
+        """The owner passes the conversation on: back to its place in the queue, meant for ``to_agent`` when one is named.
 
         Raises ``NotTheOwner``, ``ConversationNotFound``.
         """
@@ -223,15 +223,16 @@ class HandoffService:
     def _requeue(
         self, conversation_id: str, agent_id: str, note: str, *, for_agent: str | None = None, priority: int = 0
     ) -> Handoff:
-        """The request keeps its place in time: who has waited is not sent to the end."""
+        """The request keeps its place in time: who has waited is not sent to the end, and is told where they stand."""
         if not self._conversations.change_owner(conversation_id, expected="agent", agent=agent_id, to="queue", to_agent=None):
             raise NotTheOwner("another one owns the conversation")
         row = self._open(conversation_id)
         row.state, row.agent_id, row.assigned_at, row.offline = "queued", None, None, False
         row.for_agent, row.priority = for_agent, max(row.priority, priority)
         self._session.flush()
-        self._note(conversation_id, note)
-        return self._describe(row)
+        handoff = self._describe(row)
+        self._note(conversation_id, note, custom=handoff.card(), position=str(handoff.position))
+        return handoff
 
     def leave(self, conversation_id: str, *, announce: bool = True) -> None:
         """The borrower no longer wants to wait. Without ``announce`` the caller tells them (text ``handoff_left``).

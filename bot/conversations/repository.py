@@ -416,6 +416,7 @@ class ConversationRepository:
 
 
 _WAITING = (HandoffRequest.state == "queued", HandoffRequest.offline.is_(False))
+_NEXT_FIRST = (HandoffRequest.priority.desc(), HandoffRequest.requested_at, HandoffRequest.id)
 
 
 class HandoffRepository:
@@ -452,11 +453,20 @@ class HandoffRepository:
         query = select(func.count()).select_from(HandoffRequest).where(*_WAITING, ahead)
         return (self.session.scalar(query) or 0) + 1
 
+    def place_of(self, conversation_id: str) -> int | None:
+        """As ``position``, of the request of a conversation that is in the queue."""
+        row = self.session.scalar(select(HandoffRequest).where(HandoffRequest.conversation_id == conversation_id, *_WAITING))
+        return None if row is None else self.position(row)
+
     def queued(self) -> Sequence[HandoffRequest]:
         """Those who wait online first: the others are not looking at the screen."""
         query = select(HandoffRequest).where(HandoffRequest.state == "queued")
-        order = (HandoffRequest.offline, HandoffRequest.priority.desc(), HandoffRequest.requested_at, HandoffRequest.id)
-        return self.session.scalars(query.order_by(*order)).all()
+        return self.session.scalars(query.order_by(HandoffRequest.offline, *_NEXT_FIRST)).all()
+
+    def order(self) -> Sequence[str]:
+        """The conversations that wait online, the next one first."""
+        query = select(HandoffRequest.conversation_id).where(*_WAITING)
+        return self.session.scalars(query.order_by(*_NEXT_FIRST)).all()
 
     def by_id(self, handoff_id: int) -> HandoffRequest | None:
         return self.session.get(HandoffRequest, handoff_id)
