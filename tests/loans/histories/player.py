@@ -351,6 +351,8 @@ class Player:
         assert row is not None
         assert row.payment_no is not None
         plan.money = row.payment_no
+        plan.amount = self.books.taken_of(number)
+        assert row.amount == plan.amount
         money = self.books.money[plan.money] = Money(plan.amount, "scheduled", self.books.today, (plan.ref,))
         if fate == "silent":
             self.hanging.append(plan.money)
