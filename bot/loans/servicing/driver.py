@@ -62,7 +62,7 @@ class ChannelDriver:
             self._note_asked(order_no)
             return
         if result.state == "unknown":
-            self._send(order_no)
+            self._send(order_no, lost=True)
         else:
             self.apply(result)
 
@@ -99,7 +99,7 @@ class ChannelDriver:
         return self._note_paid(refund_no)
 
     def _claim_refund(self, refund_no: str) -> bool:
-        """Notes that the bank is about to be asked, so that nobody cancels what it may have paid; ``False``: not owed any more."""
+        """Notes that the bank is about to be asked, so that nobody cancels what it may have paid; ``False``: not owed now."""
         with self.database.transaction() as session:
             refund = self._locked_refund(Unit(session, self.clock), refund_no)
             if refund.status == "paid" or refund.cancelled_at is not None:
@@ -126,9 +126,9 @@ class ChannelDriver:
         unit.lock(refund.customer_id)
         return refund
 
-    def _send(self, order_no: str) -> None:
+    def _send(self, order_no: str, *, lost: bool = False) -> None:
         with self.database.transaction() as session:
-            order = OrderService(Unit(session, self.clock)).claim(order_no)
+            order = OrderService(Unit(session, self.clock)).claim(order_no, lost=lost)
         if order is None:
             return
         try:
