@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from bot.core.clock import Clock
 from bot.core.database import Database
@@ -158,12 +158,23 @@ class ChannelDriver:
             return list(session.scalars(query))
 
     def _to_ask_about(self) -> list[str]:
-        row, now = ChannelOrderRow, self.clock.now()
-        # Least recently asked first, so that a batch of old silent orders cannot starve the others.
-        query = select(row).where(row.status == "processing").order_by(row.polled_at.nulls_first(), row.created_at).limit(BATCH)
+        """Orders whose time to be asked about has come, least recently asked first: silent old ones keep nobody waiting."""
+        row = ChannelOrderRow
+        query = select(row.order_no).where(row.status == "processing", or_(row.polled_at.is_(None), *self._due_steps()))
+        query = query.order_by(row.polled_at.nulls_first(), row.created_at, row.order_no).limit(BATCH)
         with self.database.transaction() as session:
-            return [
-                order.order_no
-                for order in session.scalars(query)
-                if order.polled_at is None or now - order.polled_at >= self.policy.poll_every(now - order.created_at)
-            ]
+            return list(session.scalars(query))
+
+    def _due_steps(self) -> list[ColumnElement[bool]]:
+        """Per step of the policy: the order is of that age, and was asked about long enough ago."""
+        row, now, youngest = ChannelOrderRow, self.clock.now(), None
+        found: list[ColumnElement[bool]] = []
+        for step in self.policy.polling:
+            due = row.polled_at <= now - step.every
+            if youngest is not None:
+                due = and_(due, row.created_at <= now - youngest)
+            if step.until is not None:
+                due = and_(due, row.created_at > now - step.until)
+            found.append(due)
+            youngest = step.until
+        return found

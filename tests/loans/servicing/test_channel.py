@@ -279,3 +279,25 @@ def test_refunds_that_get_no_answer_do_not_keep_others_waiting(servicing: Servic
     servicing.clock.advance(minutes=1)
     assert servicing.driver().pay_refunds() == 2
     assert 102 in servicing.bank.paid_out.values()
+
+
+def test_orders_that_are_asked_about_seldom_keep_a_new_payment_waiting_in_no_round(
+    servicing: Servicing, contract_no: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.loans.servicing.driver.BATCH", 2)
+    servicing.bank.default = Behaviour(after=timedelta(days=9))
+    old = []
+    for turn in range(3):
+        with servicing.world() as world:
+            other = world.draw("FQ", 60000, "0", 6)
+            old.append(world.loans.create_payment(CUSTOMER, 100, key=f"old {turn}", contract_nos=[other]).payment_no)
+        servicing.driver().send_created()
+    servicing.clock.advance(days=2)
+    assert [servicing.driver().poll() for _ in range(3)] == [2, 1, 0]
+    servicing.bank.default = Behaviour(after=timedelta(minutes=1))
+    with servicing.world() as world:
+        number = world.loans.create_payment(CUSTOMER, 100, key="new", contract_nos=[contract_no]).payment_no
+    servicing.driver().send_created()
+    servicing.clock.advance(minutes=1)
+    assert servicing.driver().poll() == 1
+    assert payment(servicing, number).status == "settled"
