@@ -380,5 +380,10 @@ class LoanRepository:
         query = select(row).where(row.contract_no == contract_no, row.instalment == instalment)
         return self.session.scalars(query.order_by(row.held_on, row.id)).all()
 
+    def lock_key(self, key: str) -> None:
+        """Makes the commands under one idempotency key run one after the other (SQLite locks the database)."""
+        if self.session.get_bind().dialect.name == "postgresql":
+            self.session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
+
     def idempotency_key(self, key: str) -> m.IdempotencyKeyRow | None:
         return self.session.get(m.IdempotencyKeyRow, key) if _is_number(key) else None

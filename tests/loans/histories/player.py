@@ -95,7 +95,7 @@ class Player:
     def draw(self, loan: Loan) -> str:
         number, rate = f"{loan.product}-{len(self.books.contracts):04d}", RATES[loan.product][loan.rate]
         terms = LoanTerms(loan.product, loan.principal, Decimal(rate), loan.term, "0001")
-        self.world.origination.draw_down(CUSTOMER, terms, contract_no=number)
+        self.world.origination.draw_down(CUSTOMER, terms, key=f"draw:{number}", contract_no=number)
         self.books.contracts[number] = oracle.plan(loan.product, loan.principal, rate, self.books.today, loan.term)
         self.log.append(f"{self.books.today} {loan}")
         return number
