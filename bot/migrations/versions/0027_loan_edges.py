@@ -7,8 +7,8 @@ from alembic import op
 
 from bot.core.database import Instant
 
-revision = "0025_loan_edges"
-down_revision = "0024_inbox_media"
+revision = "0027_loan_edges"
+down_revision = "0026_initial_passwords"
 branch_labels = None
 depends_on = None
 
