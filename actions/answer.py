@@ -23,8 +23,9 @@ from actions.lexicon import dialogue_words
 from actions.meaning import SMALLTALK, ask_meaning, needs_no_choice, quoted
 from actions.story import hear_story, tell_contact
 from actions.topics import account, cost, credit, overdue, product, repayment, safety, service, smalltalk, trouble
-from actions.topics.service import PRIORITY_DISTRESS, hand_over, misunderstood_again
+from actions.topics.service import hand_over, misunderstood_again
 from actions.turn import Turn
+from bot.conversations.danger import PRIORITY_DISTRESS
 
 Handler = Callable[[Turn], None]
 

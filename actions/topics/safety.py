@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from actions.topics.service import PRIORITY_FRAUD, hand_over
+from actions.topics.service import hand_over
 from actions.turn import Turn
 from actions.wording import day, lines, word
 from bot.cases.suspects import without_own
+from bot.conversations.danger import PRIORITY_FRAUD
 from bot.identity.contacts.registry import default_registry
 from bot.identity.contacts.service import ContactCheck, ContactService
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from actions.turn import Turn
 from actions.wording import day, lines, word
 from bot.cases.service import CaseView
+from bot.conversations.danger import PRIORITY_DISTRESS
 from bot.conversations.handoff import Handoff, HandoffService
 
 PRIORITY_ASKED = 0
-PRIORITY_FRAUD = 5
-PRIORITY_DISTRESS = 10
 
 
 def hand_over(turn: Turn, reason: str, priority: int = PRIORITY_ASKED, *, case_no: str | None = None) -> Handoff:

@@ -83,12 +83,16 @@ class LogMessage(BaseModel):
 
 
 class MessagesPage(BaseModel):
-    """``last_seq`` is the next ``after``; up to ``agent_read_seq`` the human who owns the conversation has read."""
+    """``last_seq`` is the next ``after``; up to ``agent_read_seq`` the human who owns the conversation has read.
+
+    ``queue_position``: 1 for the next to be served; only while a human is waited for. It changes without a message.
+    """
 
     messages: list[LogMessage]
     last_seq: int
     owner: Literal["bot", "queue", "agent"]
     agent_read_seq: int = 0
+    queue_position: int | None = None
 
     @classmethod
     def of(cls, page: LogPage) -> MessagesPage:
@@ -97,6 +101,7 @@ class MessagesPage(BaseModel):
             last_seq=page.last_seq,
             owner=page.owner,
             agent_read_seq=page.agent_read_seq,
+            queue_position=page.queue_position,
         )
 
 
@@ -129,13 +134,12 @@ class ResumedConversation(MessagesPage):
     """The newest part of the log, as `GET /chat/messages` gives it, and where the conversation stands."""
 
     sender: str = Field(description="to read and write it from now on, with the customer's token")
-    queue_position: int | None = Field(None, description="1 for the next to be served")
     read_seq: int = Field(description="up to there the borrower has read, on whatever device")
 
     @classmethod
     def of_resumable(cls, found: Resumable) -> ResumedConversation:
         page = MessagesPage.of(found.page)
-        return cls(**dict(page), sender=found.sender, queue_position=found.queue_position, read_seq=found.read_seq)
+        return cls(**dict(page), sender=found.sender, read_seq=found.read_seq)
 
 
 class Resumed(BaseModel):

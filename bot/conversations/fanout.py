@@ -32,6 +32,10 @@ Grown = Callable[[int], Awaitable[Sequence[tuple[int, str]]]]
 """Messages with a larger id: (id, conversation id), oldest first. An empty conversation id: whoever waits has been told."""
 
 
+Queue = Callable[[], Awaitable[Sequence[str]]]
+"""The conversations that wait for a human, the next one first."""
+
+
 class Fanout(Protocol):
     """What a process does so that the others hear of its messages."""
 
@@ -53,14 +57,20 @@ class NoFanout:
 
 
 class LogWatcher:
-    """Looks every ``pause`` seconds; nothing is asked while nobody waits."""
+    """Looks every ``pause`` seconds; nothing is asked while nobody waits.
 
-    def __init__(self, grown: Grown, wakeups: Wakeups, pause: float) -> None:
+    Who waits for a human is woken as well when their place in the ``queue`` has changed: whoever was served, or left, has a log
+    of their own.
+    """
+
+    def __init__(self, grown: Grown, wakeups: Wakeups, pause: float, queue: Queue | None = None) -> None:
         self._grown = grown
         self._wakeups = wakeups
         self._pause = pause
+        self._queue = queue
         self._head: int | None = None
         self._seen: set[int] = set()
+        self._places: dict[str, int] = {}
 
     async def run(self) -> None:
         """Until it is cancelled. A database that does not answer is asked again."""
@@ -68,6 +78,7 @@ class LogWatcher:
             with suppress(SQLAlchemyError):  # the request boundary reports what is broken; here we only try again
                 if len(self._wakeups):
                     await self.look()
+                    await self.look_at_queue()
                 else:
                     self._head = None
             await asyncio.sleep(self._pause)
@@ -87,6 +98,15 @@ class LogWatcher:
             self._wakeups.notify(conversation_id)
         if grown:
             self._wakeups.notify(EVERYTHING)
+
+    async def look_at_queue(self) -> None:
+        """Wakes whoever has another place than at the last look. Who has just joined, or left, was told by a message."""
+        if self._queue is None:
+            return
+        before, self._places = self._places, {number: place for place, number in enumerate(await self._queue())}
+        for conversation_id, place in self._places.items():
+            if before.get(conversation_id, place) != place:
+                self._wakeups.notify(conversation_id)
 
 
 class RedisFanout:

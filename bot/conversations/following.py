@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from bot.conversations.locks import Wakeups
-from bot.conversations.service import LogPage, Owner
+from bot.conversations.service import LogPage, Seen
 
 SAFETY_LOOK_SECONDS = 30.0
 """A waiting client looks into its own log at least so often, should a wake-up ever be missed."""
@@ -39,10 +39,11 @@ class LogFollower:
     def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None) -> None:
         self._listening.close()
 
-    async def news(self, after: int, seconds: float, seen: tuple[Owner, int] | None = None) -> LogPage:
+    async def news(self, after: int, seconds: float, seen: Seen | None = None) -> LogPage:
         """What came after ``after``; when there is nothing, waits up to ``seconds`` for it.
 
-        With ``seen`` (``LogPage.seen``) a change of owner, or of what the agent has read, is something as well.
+        A change of owner, of what the agent has read or of the place in the queue is something as well: since ``seen``
+        (``LogPage.seen``), without it since the first look.
         """
         deadline = time.monotonic() + seconds
         while True:
@@ -51,7 +52,8 @@ class LogFollower:
             page = await self._look(after)
             if page.conversation_id is not None and page.conversation_id != self._heard:
                 self._listen(page.conversation_id)
-            news = page.entries or page.last_seq < after or (seen is not None and page.seen() != seen)
+            seen = page.seen() if seen is None else seen
+            news = page.entries or page.last_seq < after or page.seen() != seen
             if news or self._closing() or time.monotonic() >= deadline:
                 return page
 

@@ -19,7 +19,7 @@ from bot.conversations.locks import KeyedLocks, Wakeups
 from bot.conversations.metrics import Metrics
 from bot.conversations.rasa import BotMessage, RasaClient, RasaError, RasaSilent, RasaTimeout
 from bot.conversations.receipts import Batch, Receipts
-from bot.conversations.repository import ConversationRepository
+from bot.conversations.repository import ConversationRepository, HandoffRepository
 from bot.conversations.service import ConversationService, LogEntry, LogPage
 from bot.conversations.turns import Begun, Inbound, Ticket, TurnService
 from bot.core.clock import Clock
@@ -58,7 +58,7 @@ class Gateway:
         self._announced: dict[str, int] = {}
         """Up to which seq of a conversation everybody here has been told."""
         self._fanout = make_fanout(settings.redis_url, self.wakeups)
-        self._watcher = LogWatcher(self._grown, self.wakeups, settings.watch_seconds)
+        self._watcher = LogWatcher(self._grown, self.wakeups, settings.watch_seconds, queue=self._queue)
 
     @property
     def texts(self) -> Texts:
@@ -142,6 +142,9 @@ class Gateway:
             ]
 
         return await self.reading(look)
+
+    async def _queue(self) -> Sequence[str]:
+        return await self.reading(lambda session: HandoffRepository(session).order())
 
     async def transaction(self, work: Callable[[Session], T]) -> T:
         """Runs ``work`` in a thread, in a transaction of its own."""

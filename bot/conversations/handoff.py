@@ -14,13 +14,14 @@ from bot.cases.near import NearDeadline, nearest_deadline
 from bot.cases.policy import CasePolicies
 from bot.cases.thread import EVENT_TYPES
 from bot.conversations.call_back import call_back_case
+from bot.conversations.danger import Danger
 from bot.conversations.errors import AlreadyClaimed, ConversationNotFound, NotInQueue, NotTheOwner, NotWithAgent
 from bot.conversations.models import PLATFORM_AGENT, Conversation, HandoffRequest
 from bot.conversations.office_hours import OfficeHours
 from bot.conversations.repository import ConversationRepository, HandoffRepository
 from bot.core.clock import Clock
 from bot.core.settings import Settings
-from bot.core.texts import Texts
+from bot.core.texts import Text, Texts
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ class HandoffService:
     def request(
         self, conversation_id: str, *, reason: str, priority: int = 0, case_no: str | None = None, story: str | None = None
     ) -> Handoff:
-        """Puts the conversation into the queue; asked again, it keeps its place (and may gain priority, or a case).
+        """Puts the conversation into the queue; asked again, it keeps its place (and may gain priority, or a case). A higher need
+        takes over the reason, and with it the skill that the agent must have.
 
         Who has a case near its deadline goes before those who have none (data/catalogue/complaint_clock.yml).
         Outside office hours it stays with the bot (state ``offline``), and of an identified borrower it becomes a case with a
@@ -106,8 +108,10 @@ class HandoffService:
         """
         conversation = self._lock(conversation_id)
         near = self._near_deadline(conversation)
-        priority = max(priority, near.priority if near else 0)
         existing = self._requests.open_of(conversation_id)
+        if existing is not None:
+            _raise(existing, reason, priority)
+        priority = max(priority, near.priority if near else 0)
         if existing is not None:
             if existing.state == "queued":
                 existing.priority = max(priority, existing.priority)
@@ -134,6 +138,20 @@ class HandoffService:
             self._enqueue(conversation_id)
         self._call_back(row, conversation, story)
         return self._describe(row)
+
+    def hear(self, conversation_id: str, danger: Danger) -> bool:
+        """The borrower tells of ``danger`` while a human is waited for or present: the request gains by it.
+
+        Says whether the words that help until the human answers are still to be told: once in a handoff. The caller holds the
+        conversation's lock.
+        """
+        row = self._open(conversation_id)
+        told = row.reason == danger.reason or self._conversations.was_told(
+            conversation_id, self._words(danger.words).render(), row.requested_at
+        )
+        _raise(row, danger.reason, danger.priority)
+        self._session.flush()
+        return not told
 
     def current(self, conversation_id: str) -> Handoff | None:
         """The open request, if there is one."""
@@ -216,7 +234,7 @@ class HandoffService:
         self._note(conversation_id, "rating_request", custom={"type": "rating", "handoff_id": request.id, "score": None})
 
     def transfer(self, conversation_id: str, agent_id: str, *, to_agent: str | None = None) -> Handoff:
-        """The owner passes the conversation on: back to the front of the queue, meant for ``to_agent`` when one is named.
+        """The owner passes the conversation on: back to its place in the queue, meant for ``to_agent`` when one is named.
 
         Raises ``NotTheOwner``, ``ConversationNotFound``.
         """
@@ -248,7 +266,10 @@ class HandoffService:
     def _requeue(
         self, conversation_id: str, agent_id: str, note: str, *, for_agent: str | None = None, priority: int = 0
     ) -> Handoff:
-        """The request keeps its place in time: who has waited is not sent to the end. Office closed: it is put off."""
+        """The request keeps its place in time: who has waited is not sent to the end, and is told where they stand.
+
+        Office closed: it is put off.
+        """
         conversation = self._lock(conversation_id)
         if not self._conversations.change_owner(conversation_id, expected="agent", agent=agent_id, to="queue", to_agent=None):
             raise NotTheOwner("another one owns the conversation")
@@ -258,8 +279,9 @@ class HandoffService:
         self._session.flush()
         if not self.open_now():
             return self._put_off(row, conversation)
-        self._note(conversation_id, note)
-        return self._describe(row)
+        handoff = self._describe(row)
+        self._note(conversation_id, note, custom=handoff.card(), position=str(handoff.position))
+        return handoff
 
     def _put_off(self, row: HandoffRequest, conversation: Conversation) -> Handoff:
         """From the queue to the bot, with the words and the card that whoever asks at this hour gets."""
@@ -369,7 +391,7 @@ class HandoffService:
         return Handoff("queued", self._requests.position(row), row.reason, row.case_no)
 
     def _note(self, conversation_id: str, key: str, *, custom: dict[str, Any] | None = None, **values: str) -> None:
-        text = (self._texts or _default_texts()).dialogue[key]
+        text = self._words(key)
         self._conversations.append(
             conversation_id,
             self._clock.now(),
@@ -380,3 +402,12 @@ class HandoffService:
             custom=custom,
             state="queued",
         )
+
+    def _words(self, key: str) -> Text:
+        return (self._texts or _default_texts()).dialogue[key]
+
+
+def _raise(row: HandoffRequest, reason: str, priority: int) -> None:
+    """A case near its deadline lifts the priority as well, but says nothing about why a human is needed."""
+    if priority > row.priority:
+        row.reason, row.priority = reason, priority

@@ -38,7 +38,7 @@ _COUNT_ON = (
     update(Conversation)
     .where(Conversation.id == bindparam("conversation"))
     .values(last_seq=Conversation.last_seq + bindparam("count", type_=Integer))
-    .returning(Conversation.last_seq, Conversation.channel, Conversation.sender)
+    .returning(Conversation.last_seq, Conversation.channel, Conversation.sender, Conversation.owner)
     .execution_options(synchronize_session=False)
 )
 _COUNT_ON_AND_TAKE_TURN = _COUNT_ON.values(turn_holder=bindparam("holder"), turn_until=bindparam("until"))
@@ -217,13 +217,23 @@ class ConversationRepository:
         counted = self.session.connection().execute(counting, given).one_or_none()
         if counted is None:
             raise LookupError(f"conversation {conversation_id} has vanished")
-        return self._append(conversation_id, now, rows, *counted, deliver=deliver, of_session=turn is None)
+        last, channel, sender, _owner = counted
+        return self._append(conversation_id, now, rows, last, channel, sender, deliver=deliver, of_session=turn is None)
 
     def answer(
-        self, conversation_id: str, now: datetime, rows: Sequence[dict[str, Any]], *, holder: str, asked: int, attempt: int
+        self,
+        conversation_id: str,
+        now: datetime,
+        rows: Sequence[dict[str, Any]],
+        *,
+        beside_agent: Sequence[dict[str, Any]],
+        holder: str,
+        asked: int,
+        attempt: int,
     ) -> list[Message] | None:
         """The answers to message ``asked``, and the end of ``holder``'s turn; ``None`` when the turn is no longer theirs.
 
+        ``beside_agent``: which of them (never more) are stored instead when an agent has the conversation by now.
         The rows are not of the session: nothing more becomes of them in this transaction.
 
         Three statements and no look before: this is what each turn waits for after Rasa.
@@ -235,7 +245,11 @@ class ConversationRepository:
         given = {"conversation": conversation_id, "asked": asked, "tried": attempt}
         if self.session.connection().execute(_ANSWERED, given).rowcount != 1:  # who holds the turn has this message in work
             raise LookupError(f"message {asked} of conversation {conversation_id} is not in work")
-        return self._append(conversation_id, now, rows, *counted, of_session=False)
+        last, channel, sender, owner = counted
+        if owner == "agent":
+            given = {"conversation": conversation_id, "count": len(beside_agent) - len(rows)}
+            last, rows = self.session.connection().execute(_COUNT_ON, given).one().last_seq, beside_agent
+        return self._append(conversation_id, now, rows, last, channel, sender, of_session=False) if rows else []
 
     def _append(
         self,
@@ -359,6 +373,16 @@ class ConversationRepository:
                 break
         return found[::-1]
 
+    def was_told(self, conversation_id: str, text: str, since: datetime) -> bool:
+        """Whether the system has said this, word for word, since then."""
+        query = exists().where(
+            Message.conversation_id == conversation_id,
+            Message.author == "system",
+            Message.created_at >= since,
+            Message.text == text,
+        )
+        return bool(self.session.scalar(select(query)))
+
     def log_head(self) -> int:
         """The largest message id."""
         return self.session.scalar(select(func.max(Message.id))) or 0
@@ -436,6 +460,7 @@ class ConversationRepository:
 
 
 _WAITING = (HandoffRequest.state == "queued", HandoffRequest.offline.is_(False))
+_NEXT_FIRST = (HandoffRequest.priority.desc(), HandoffRequest.requested_at, HandoffRequest.id)
 
 
 class HandoffRepository:
@@ -472,11 +497,20 @@ class HandoffRepository:
         query = select(func.count()).select_from(HandoffRequest).where(*_WAITING, ahead)
         return (self.session.scalar(query) or 0) + 1
 
+    def place_of(self, conversation_id: str) -> int | None:
+        """As ``position``, of the request of a conversation that is in the queue."""
+        row = self.session.scalar(select(HandoffRequest).where(HandoffRequest.conversation_id == conversation_id, *_WAITING))
+        return None if row is None else self.position(row)
+
     def queued(self) -> Sequence[HandoffRequest]:
         """Those who wait online first: the others are not looking at the screen."""
         query = select(HandoffRequest).where(HandoffRequest.state == "queued")
-        order = (HandoffRequest.offline, HandoffRequest.priority.desc(), HandoffRequest.requested_at, HandoffRequest.id)
-        return self.session.scalars(query.order_by(*order)).all()
+        return self.session.scalars(query.order_by(HandoffRequest.offline, *_NEXT_FIRST)).all()
+
+    def order(self) -> Sequence[str]:
+        """The conversations that wait online, the next one first."""
+        query = select(HandoffRequest.conversation_id).where(*_WAITING)
+        return self.session.scalars(query.order_by(*_NEXT_FIRST)).all()
 
     def by_id(self, handoff_id: int) -> HandoffRequest | None:
         return self.session.get(HandoffRequest, handoff_id)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from bot.audit.service import AuditTrail, Subject
-from bot.conversations.handoff import HandoffService
 from bot.conversations.repository import ConversationRepository
 from bot.conversations.service import ConversationService, LogPage
 from bot.core.clock import Clock
@@ -17,14 +16,11 @@ from bot.identity.step_up import end_grants
 
 @dataclass(frozen=True)
 class Resumable:
-    """``sender``: the label under which the conversation is reached. ``queue_position``: 1 for the next to be served, ``None``
-    unless a human is waited for. ``read_seq``: up to there the borrower has read on some device.
-    """
+    """``sender``: the label under which the conversation is reached. ``read_seq``: up to there it was read, on any device."""
 
     conversation_id: str
     sender: str
     page: LogPage
-    queue_position: int | None
     read_seq: int
 
 
@@ -51,12 +47,10 @@ class ResumingService:
         row, newest = found
         if visitor is not None and self._goes_before(channel, visitor, (row.owner != "bot", newest)):
             return None
-        handoff = HandoffService(self._session, self._clock).current(row.id) if row.owner == "queue" else None
         return Resumable(
             conversation_id=row.id,
             sender=row.sender,
             page=ConversationService(self._session, self._clock).page_by_id(row.id),
-            queue_position=None if handoff is None else handoff.position,
             read_seq=self._repository.reached(row.id)[1],
         )
 

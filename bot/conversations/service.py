@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from bot.audit.service import AuditTrail, Subject
 from bot.conversations.errors import ConversationNotFound
 from bot.conversations.models import Conversation, Message
-from bot.conversations.repository import ConversationRepository
+from bot.conversations.repository import ConversationRepository, HandoffRepository
 from bot.core.clock import Clock
 from bot.core.origin import Actor
 from bot.identity.step_up import is_granted
@@ -21,6 +21,9 @@ from bot.identity.step_up import is_granted
 Level = Literal["anonymous", "identified", "stepped_up"]
 Owner = Literal["bot", "queue", "agent"]
 Author = Literal["borrower", "bot", "agent", "system"]
+
+Seen = tuple[Owner, int, int | None]
+"""``LogPage.seen()``."""
 
 PAGE = 200
 """At most so many messages of the log at once."""
@@ -76,7 +79,8 @@ class LogEntry:
 class LogPage:
     """``last_seq``: ask for what comes after it. Below the asked ``after`` only if the log is shorter than that.
 
-    ``agent_read_seq``: up to there the human who owns the conversation has read.
+    ``agent_read_seq``: up to there the human who owns the conversation has read. ``queue_position``: 1 for the next to be served,
+    ``None`` unless a human is waited for.
     """
 
     conversation_id: str | None
@@ -84,10 +88,11 @@ class LogPage:
     last_seq: int
     owner: Owner
     agent_read_seq: int = 0
+    queue_position: int | None = None
 
-    def seen(self) -> tuple[Owner, int]:
+    def seen(self) -> Seen:
         """What may change without a new message."""
-        return self.owner, self.agent_read_seq
+        return self.owner, self.agent_read_seq, self.queue_position
 
 
 EMPTY_PAGE = LogPage(None, (), 0, "bot")
@@ -98,6 +103,7 @@ class ConversationService:
     def __init__(self, session: Session, clock: Clock) -> None:
         self._session = session
         self._repository = ConversationRepository(session)
+        self._handoffs = HandoffRepository(session)
         self._clock = clock
 
     def context(self, conversation_id: str) -> ConversationContext:
@@ -158,14 +164,16 @@ class ConversationService:
                 self._repository.mark_reached(conversation_id, read, "read", ("queued", "sent", "delivered"))
 
     def _page(self, row: Conversation, after: int, before: int | None) -> LogPage:
-        """Whoever is up to date costs one query."""
+        """Whoever is up to date costs one query, and two more while they wait for a human."""
         if before is not None:
-            entries = tuple(LogEntry.of(message) for message in self._repository.before(row.id, before, PAGE))
-            return LogPage(row.id, entries, min(before - 1, row.last_seq), cast(Owner, row.owner), row.agent_read_seq)
-        messages = self._repository.after(row.id, after, PAGE) if row.last_seq > after else ()
+            messages = self._repository.before(row.id, before, PAGE)
+            last_seq = min(before - 1, row.last_seq)
+        else:
+            messages = self._repository.after(row.id, after, PAGE) if row.last_seq > after else ()
+            last_seq = messages[-1].seq if messages else min(after, row.last_seq)
         entries = tuple(LogEntry.of(message) for message in messages)
-        last_seq = entries[-1].seq if entries else min(after, row.last_seq)
-        return LogPage(row.id, entries, last_seq, cast(Owner, row.owner), row.agent_read_seq)
+        position = self._handoffs.place_of(row.id) if row.owner == "queue" else None
+        return LogPage(row.id, entries, last_seq, cast(Owner, row.owner), row.agent_read_seq, position)
 
     def _level(self, row: Conversation) -> Level:
         if not row.customer_id:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from sqlalchemy.orm import Session
 
 from bot.conversations.commands import clean, for_rasa, leaves_queue, payload_intent, wants_human
+from bot.conversations.danger import danger_in
 from bot.conversations.errors import MessageIdReused, TooManyMessages
 from bot.conversations.handoff import HandoffService
 from bot.conversations.models import Conversation, Message
@@ -22,6 +23,7 @@ from bot.conversations.office_hours import OfficeHours
 from bot.conversations.rasa import BotMessage
 from bot.conversations.repository import ConversationRepository
 from bot.conversations.service import Author, ConversationService, LogEntry
+from bot.conversations.silence import beside_human
 from bot.core.clock import Clock
 from bot.core.limits.rules import Rules, Subject
 from bot.core.limits.service import take_in
@@ -43,6 +45,8 @@ REQUIRED_TEXTS = (
     "handoff_noted",
     "handoff_offline",
     "handoff_put_off",
+    "safety_distress",
+    "safety_fraud",
     "step_up_failed",
     "step_up_expired",
     "step_up_locked",
@@ -194,14 +198,19 @@ class TurnService:
         return _Plan(HIDDEN_CODE, reply=[self._say(f"step_up_{result.outcome}")])
 
     def _route(self, conversation: Conversation, message: Message, holder: str) -> Begun:
-        """To the queue (a card says where the borrower stands, or they leave it), to the agent (silence), or to Rasa."""
+        """To the queue (a card says where the borrower stands, or they leave it), to the agent (silence), or to Rasa.
+
+        Nobody asks Rasa about a borrower in danger any more, so the gateway listens itself.
+        """
         if conversation.owner == "agent":
             message.state = "received"
-            return Begun(conversation.id, "answered")
+            words = self._words_in_danger(conversation.id, message)
+            return Begun(conversation.id, "answered", self._store_answers(conversation.id, message, words, "system"))
         if conversation.owner == "queue":
             message.attempt += 1
             if not leaves_queue(message.text or ""):
-                return self._settle(conversation, message, self._where_in_queue(conversation.id))
+                words = self._words_in_danger(conversation.id, message)
+                return self._settle(conversation, message, [*words, *self._where_in_queue(conversation.id)])
             self._handoffs.leave(conversation.id, announce=False)
             return self._settle(conversation, message, [self._say("handoff_left")])
         message.state = "processing"
@@ -233,24 +242,31 @@ class TurnService:
 
     # ── end
     def complete(self, ticket: Ticket, messages: Sequence[BotMessage]) -> tuple[LogEntry, ...]:
-        """Stores Rasa's answer."""
-        rows, now = _answer_rows(messages, "bot", ticket.seq, ticket.attempt), self._clock.now()
+        """Stores Rasa's answer; what the bot may still say of it when a human has taken over meanwhile (silence.py)."""
         stored = self._repository.answer(
-            ticket.conversation_id, now, rows, holder=ticket.holder, asked=ticket.seq, attempt=ticket.attempt
+            ticket.conversation_id,
+            self._clock.now(),
+            _answer_rows(messages, "bot", ticket.seq, ticket.attempt),
+            beside_agent=_answer_rows(beside_human(messages), "system", ticket.seq, ticket.attempt),
+            holder=ticket.holder,
+            asked=ticket.seq,
+            attempt=ticket.attempt,
         )
         if stored is not None:
             return tuple(LogEntry.of(row) for row in stored)
-        message = self._release(ticket)
+        conversation, message = self._release(ticket)
         if message.attempt != ticket.attempt or message.state != "processing":
             return self._answers(message)  # our turn had run out, and another worker has answered
         message.state, message.failure = "answered", None
-        return self._store_answers(ticket.conversation_id, message, messages)
+        if conversation.owner == "agent":
+            return self._store_answers(conversation.id, message, beside_human(messages), "system")
+        return self._store_answers(conversation.id, message, messages)
 
     def fail(self, ticket: Ticket, failure: str) -> tuple[LogEntry, ...]:
         """Rasa gave no answer: the borrower is told, and whoever wants a human gets one without Rasa."""
-        message = self._release(ticket)
+        conversation, message = self._release(ticket)
         if message.attempt == ticket.attempt and message.state == "processing":
-            self._give_up(message, failure)
+            self._give_up(conversation, message, failure)
         return self._answers(message)
 
     def recover(self, *, all_of_them: bool) -> int:
@@ -268,30 +284,30 @@ class TurnService:
         if conversation is None or message is None or message.state != "processing":
             return False
         conversation.turn_holder = conversation.turn_until = None
-        self._give_up(message, "interrupted")
+        self._give_up(conversation, message, "interrupted")
         return True
 
-    def _release(self, ticket: Ticket) -> Message:
+    def _release(self, ticket: Ticket) -> tuple[Conversation, Message]:
         conversation = self._repository.get(ticket.conversation_id, lock=True)
         message = self._repository.by_seq(ticket.conversation_id, ticket.seq)
         if conversation is None or message is None:
             raise LookupError(f"message {ticket.seq} of conversation {ticket.conversation_id} has vanished")
         if conversation.turn_holder == ticket.holder:
             conversation.turn_holder = conversation.turn_until = None
-        return message
+        return conversation, message
 
-    def _give_up(self, message: Message, failure: str) -> None:
-        conversation_id = message.conversation_id
-        handoff = self._handoffs.current(conversation_id)
-        with_human = handoff is not None and handoff.state != "offline"
-        if not with_human and wants_human(message.text or ""):
-            self._store_answers(conversation_id, message, [self._ask_for_human(conversation_id)])
+    def _give_up(self, conversation: Conversation, message: Message, failure: str) -> None:
+        """A human who has come meanwhile answers it; who waits for one sees their place, and who wants one gets one."""
+        if conversation.owner == "agent":
+            message.state = "received"
+        elif conversation.owner == "queue":
+            self._store_answers(conversation.id, message, self._where_in_queue(conversation.id), "system")
             message.state = "answered"
-        elif handoff is not None and with_human:
-            self._store_answers(conversation_id, message, [BotMessage(custom=handoff.card())])
+        elif wants_human(message.text or ""):
+            self._store_answers(conversation.id, message, [self._ask_for_human(conversation.id)])
             message.state = "answered"
         else:
-            self._store_answers(conversation_id, message, [self._say("bot_unavailable")])
+            self._store_answers(conversation.id, message, [self._say("bot_unavailable")])
             message.state = "failed"
         message.failure = failure
         self._session.flush()
@@ -315,10 +331,18 @@ class TurnService:
         self, conversation_id: str, message: Message, reply: Sequence[BotMessage], author: Author = "bot"
     ) -> tuple[LogEntry, ...]:
         rows = _answer_rows(reply, author, message.seq, message.attempt)
+        if not rows:
+            return ()
         return tuple(LogEntry.of(row) for row in self._repository.append_all(conversation_id, self._clock.now(), rows))
 
     def _answers(self, message: Message) -> tuple[LogEntry, ...]:
         return tuple(LogEntry.of(answer) for answer in self._repository.answers(message))
+
+    def _words_in_danger(self, conversation_id: str, message: Message) -> list[BotMessage]:
+        danger = danger_in(message.text or "")
+        if danger is None or not self._handoffs.hear(conversation_id, danger):
+            return []
+        return [self._say(danger.words)]
 
     def _where_in_queue(self, conversation_id: str) -> list[BotMessage]:
         handoff = self._handoffs.current(conversation_id)

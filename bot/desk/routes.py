@@ -268,7 +268,7 @@ async def give_back(conversation_id: ConversationId, agent: CurrentAgent, runtim
 async def transfer(
     conversation_id: ConversationId, body: TransferRequest, agent: CurrentAgent, runtime: CurrentRuntime
 ) -> OwnerView:
-    """403 `not_the_owner`, 404 `colleague_not_found`. It waits at the front of the queue until it is taken.
+    """403 `not_the_owner`, 404 `colleague_not_found`. It keeps its place in the queue until it is taken.
 
     A supervisor also passes on what an agent owns. Outside office hours the bot goes on, and the request is kept.
     """

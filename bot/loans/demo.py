@@ -179,7 +179,7 @@ class Replay:
             self.add(at, _call(self._debit_again, customer_id, contract.number, entry["instalment"]))
 
     def _draw_down(self, customer_id: str, contract: DemoContract) -> ContractRow:
-        return self.origination.draw_down(customer_id, contract.terms, contract_no=contract.number)
+        return self.origination.draw_down(customer_id, contract.terms, key=f"demo:{contract.number}", contract_no=contract.number)
 
     def _debit_again(self, customer_id: str, contract_no: str, instalment: int) -> None:
         """The bank executes the last debit of the instalment a second time and reports it."""

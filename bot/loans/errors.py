@@ -2,7 +2,7 @@
 
 NotFound (404)       CustomerNotFound, ContractNotFound, InstalmentNotFound, ApplicationNotFound, PaymentNotFound,
                      ScheduledNotFound, ReceiptNotFound, ProductNotFound, PostingNotFound, IncidentNotFound,
-                     NoticeNotFound
+                     NoticeNotFound, MandateNotFound
 InvalidInput (400)   InvalidAmount, InvalidDate, AmountExceedsOwed, InvalidTerms, InvalidText, InvalidChoice
 Conflict (409)       ContractSettled, NothingOwed, PaymentInProgress, PaymentResolved, NotSchedulable, NotCancellable,
                      ApplicationDecided, NoHold, InsufficientLine, IdempotencyConflict, NotReversible, CustomerExists,
@@ -55,6 +55,10 @@ class IncidentNotFound(NotFound):
 
 class NoticeNotFound(NotFound):
     code = "notice_not_found"
+
+
+class MandateNotFound(NotFound):
+    code = "mandate_not_found"
 
 
 class InvalidAmount(InvalidInput):

@@ -429,8 +429,15 @@ class AccrualHoldRow(Base):
     released_on: Mapped[date | None]
 
 
+REFUND_TO_PAY = text("status = 'pending' AND cancelled_at IS NULL")
+
+
 class RefundRow(Base):
-    """Money to go back. ``cancelled_at``: the payment it came from was returned before the refund was paid."""
+    """Money to go back. ``cancelled_at``: the payment it came from was returned before the refund was paid.
+
+    ``tried_at``: when the bank was last asked to pay it, committed before each asking. From then on it may be paid at any moment,
+    so it is not cancelled any more.
+    """
 
     __tablename__ = "refunds"
     __table_args__ = (
@@ -438,6 +445,7 @@ class RefundRow(Base):
         one_of("reason", "left_over", "double_debit", "penalty", "overcharge"),
         one_of("status", "pending", "paid"),
         CheckConstraint("(status = 'paid') = (paid_at IS NOT NULL)", name="paid_at"),
+        Index("ix_refunds_to_pay", "tried_at", "created_at", sqlite_where=REFUND_TO_PAY, postgresql_where=REFUND_TO_PAY),
     )
     refund_no: Mapped[str] = mapped_column(String(40), primary_key=True)
     customer_id: Mapped[CustomerRef]
@@ -448,6 +456,7 @@ class RefundRow(Base):
     created_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]
     cancelled_at: Mapped[datetime | None]
+    tried_at: Mapped[datetime | None]
 
 
 class ReceiptRow(Base):

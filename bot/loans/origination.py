@@ -170,15 +170,20 @@ class OriginationService:
             unit.remember(key, operation, parameters, application_no)
         return row
 
-    def draw_down(self, customer_id: str, terms: LoanTerms, *, contract_no: str | None = None) -> ContractRow:
-        """Makes the contract with its plan, pays the money out and writes the ledger, all valued today.
+    def draw_down(self, customer_id: str, terms: LoanTerms, *, key: str, contract_no: str | None = None) -> ContractRow:
+        """Makes the contract with its plan, pays the money out and writes the ledger, all valued today. Once per ``key``.
 
-        Raises ``InvalidAmount``, ``InvalidTerms``, ``ProductNotFound``, ``InsufficientLine``, ``CustomerNotFound``,
-        ``ContractExists``, ``InvalidText``.
+        Raises ``IdempotencyConflict``, ``InvalidAmount``, ``InvalidTerms``, ``ProductNotFound``, ``InsufficientLine``,
+        ``CustomerNotFound``, ``ContractExists``, ``InvalidText``.
         """
-        unit = self.unit
+        unit, operation = self.unit, "draw_down"
         unit.lock(customer_id)
         check_amount(terms.principal)
+        parameters = {"customer_id": customer_id, "contract_no": contract_no, "amount": terms.principal, "product": terms.product}
+        parameters |= {"rate": str(terms.rate), "term": terms.term, "payee": terms.payee, "due_day": terms.due_day}
+        earlier = unit.earlier_result(key, operation, parameters)
+        if earlier is not None:
+            return unit.own_contract(customer_id, earlier)
         product = self._product(terms.product)
         _check_terms(product, terms)
         if contract_no is not None:
@@ -222,6 +227,7 @@ class OriginationService:
             )
         unit.session.flush()
         self._pay_out(contract, [(item.number, item.principal) for item in plan if item.principal], terms.payee)
+        unit.remember(key, operation, parameters, contract.contract_no)
         return contract
 
     def _pay_out(self, contract: ContractRow, parts: list[tuple[int, Fen]], payee: str) -> None:

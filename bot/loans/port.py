@@ -725,6 +725,13 @@ class LoanBackend(Protocol):
         """The active auto-debit mandate, or ``None``."""
         ...
 
+    def revoke_mandate(self, customer_id: str, mandate_no: str, *, key: str) -> Mandate:
+        """The borrower ends an auto-debit mandate: nothing is sent under it any more. One that has ended stays as it is.
+
+        Raises ``CustomerNotFound``, ``MandateNotFound``.
+        """
+        ...
+
     def debit_attempts(
         self, customer_id: str, contract_no: str | None = None, instalment: int | None = None
     ) -> tuple[DebitAttempt, ...]:

@@ -100,14 +100,31 @@ class Posting:
         return refund
 
     def pay_refund(self, refund: RefundRow) -> None:
-        """The bank has sent the money back. Repeating it changes nothing."""
+        """The bank has sent the money back. Repeating it changes nothing.
+
+        One that was cancelled is owed again first: the money left our account, so the books must show it. It becomes a claim
+        in ``unapplied``, as with a payment that is returned after its refund was paid.
+        """
         if refund.status == "paid":
             return
+        if refund.cancelled_at is not None:
+            self._owe_again(refund)
         refund.status, refund.paid_at = "paid", self.unit.clock.now()
         account: Account = "refund_payable"
         entry = Entry(account, "bank", refund.amount)
         self.unit.ledger.post(
             "refund_paid", refund.customer_id, [entry], value_on=self.unit.clock.today(), payment_no=refund.payment_no
+        )
+
+    def _owe_again(self, refund: RefundRow) -> None:
+        payment = self.unit.repository.payment(refund.payment_no or "")
+        if payment is None:
+            raise LookupError(f"{refund.refund_no} was cancelled without a payment")
+        refund.cancelled_at = None
+        payment.refunded += refund.amount
+        entry = Entry("unapplied", "refund_payable", refund.amount)
+        self.unit.ledger.post(
+            "refund_owed", refund.customer_id, [entry], value_on=self.unit.clock.today(), payment_no=refund.payment_no
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import get_args
 
-from bot.loans.errors import AuthorisationRevoked, InvalidDate
+from bot.loans.errors import AuthorisationRevoked, InvalidDate, MandateNotFound
 from bot.loans.models import AppErrorRow, CreditAuthorisationRow, CreditInquiryRow, IncidentRow, MandateRow, NoticeRow
 from bot.loans.port import AppOperation, Delivery, IncidentChannel, IncidentKind, InstalmentRef
 from bot.loans.unit import Unit, check_choice, check_moment, check_text
@@ -39,6 +39,20 @@ class RecordService:
         unit.session.add(mandate)
         unit.session.flush()
         return mandate
+
+    def revoke_mandate(self, customer_id: str, mandate_no: str, *, key: str) -> MandateRow:
+        """The borrower ends it; errors as in ``LoanBackend.revoke_mandate``."""
+        unit, operation = self.unit, "revoke_mandate"
+        parameters = {"customer_id": customer_id, "mandate_no": mandate_no}
+        unit.lock(customer_id)
+        earlier = unit.earlier_result(key, operation, parameters)
+        row = next((each for each in unit.repository.mandates(customer_id) if each.mandate_no == mandate_no), None)
+        if row is None:
+            raise MandateNotFound(f"no mandate {mandate_no} of {customer_id}")
+        if earlier is None:
+            row.revoked_at = row.revoked_at or unit.clock.now()
+            unit.remember(key, operation, parameters, mandate_no)
+        return row
 
     def declare_incident(
         self,

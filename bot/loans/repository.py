@@ -256,6 +256,12 @@ class LoanRepository:
             query = query.where(row.payment_no == payment_no)
         return self.session.scalars(query.order_by(row.created_at, row.refund_no)).all()
 
+    def refunds_to_pay(self, limit: int) -> Sequence[m.RefundRow]:
+        """Refunds not yet paid out: those never tried first, then the one tried longest ago, so that none waits for another."""
+        row = m.RefundRow
+        query = select(row).where(row.status == "pending", row.cancelled_at.is_(None))
+        return self.session.scalars(query.order_by(row.tried_at.nulls_first(), row.created_at, row.refund_no).limit(limit)).all()
+
     def refunds(self, customer_id: str) -> Sequence[m.RefundRow]:
         row = m.RefundRow
         query = select(row).where(row.customer_id == customer_id, row.cancelled_at.is_(None))
@@ -373,6 +379,11 @@ class LoanRepository:
             return []
         query = select(row).where(row.contract_no == contract_no, row.instalment == instalment)
         return self.session.scalars(query.order_by(row.held_on, row.id)).all()
+
+    def lock_key(self, key: str) -> None:
+        """Makes the commands under one idempotency key run one after the other (SQLite locks the database)."""
+        if self.session.get_bind().dialect.name == "postgresql":
+            self.session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
 
     def idempotency_key(self, key: str) -> m.IdempotencyKeyRow | None:
         return self.session.get(m.IdempotencyKeyRow, key) if _is_number(key) else None

@@ -1,8 +1,8 @@
 """Takes a payment out of the books after the bank sent its money back: reversing postings, never edits.
 
 What the payment had settled is owed again from the day of the return; the days between cost nothing, since the money was with
-us. What cannot be taken back, because it has left our account as a refund meanwhile, stays as a debit balance of the payment in
-``unapplied``: a claim that a person settles with the borrower.
+us. What cannot be taken back, because it has left our account as a refund meanwhile (or the bank was asked to send it, and may
+have), stays as a debit balance of the payment in ``unapplied``: a claim that a person settles with the borrower.
 """
 
 from __future__ import annotations
@@ -42,9 +42,11 @@ class Reversal:
         self.posting.refresh(touched, unit.clock.today())
 
     def _cancel_refunds(self, payment: PaymentRow) -> None:
-        """Refunds of this payment that have not been paid out are no longer owed."""
+        """Refunds of this payment that the bank was not asked to pay yet are no longer owed."""
         self._cancelled: Fen = 0
         for refund in self.unit.repository.pending_refunds(payment.payment_no):
+            if refund.tried_at is not None:
+                continue
             refund.cancelled_at = self.unit.clock.now()
             self._cancelled += refund.amount
 

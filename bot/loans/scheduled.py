@@ -118,6 +118,7 @@ class ScheduledRepaymentService:
     def order(self, scheduled_no: str) -> ChannelOrderRow | None:
         """The order that takes the money; a schedule whose instalment was paid meanwhile ends without one.
 
+        Of one that was paid in part meanwhile it takes what is left, and never more than the borrower agreed to.
         ``None`` also when it was cancelled or ordered before. Raises ``ScheduledNotFound``.
         """
         unit = self.unit
@@ -125,13 +126,14 @@ class ScheduledRepaymentService:
         row = self._scheduled(scheduled_no)
         if row.status != "scheduled" or row.payment_no is not None:
             return None
-        instalment = unit.repository.instalment(row.contract_no, row.instalment)
-        if instalment is None or instalment.settled_on is not None:
+        left = self._position(row).total_at_due
+        if left == 0:
             row.status = "cancelled"
             return None
         ref = InstalmentRef(row.contract_no, row.instalment)
         if unit.repository.processing_for([ref]):
             return None  # the borrower is paying it by themselves; the next run sees how that ended
+        row.amount = min(row.amount, left)
         payment = self.payments.record(row.customer_id, row.amount, [ref], kind="scheduled", status="created")
         row.payment_no = payment.payment_no
         return self.payments.order(payment, ref)
@@ -158,6 +160,10 @@ class ScheduledRepaymentService:
         row.status = "posted"
         unit.session.flush()
         return row
+
+    def _position(self, row: ScheduledRepaymentRow) -> Position:
+        book = self.unit.repository.books([self.unit.any_contract(row.contract_no)])[0]
+        return positions(book, self.unit.clock.today())[row.instalment - 1]
 
     def _scheduled(self, scheduled_no: str) -> ScheduledRepaymentRow:
         row = self.unit.repository.scheduled(scheduled_no)

@@ -208,6 +208,9 @@ class SqlLoanBackend:
     def mandate(self, customer_id: str) -> p.Mandate | None:
         return next((mandate for mandate in self.mandates(customer_id) if mandate.status == "active"), None)
 
+    def revoke_mandate(self, customer_id: str, mandate_no: str, *, key: str) -> p.Mandate:
+        return views.mandate(self._records.revoke_mandate(customer_id, mandate_no, key=key))
+
     def debit_attempts(
         self, customer_id: str, contract_no: str | None = None, instalment: int | None = None
     ) -> tuple[p.DebitAttempt, ...]:

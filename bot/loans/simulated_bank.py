@@ -20,7 +20,7 @@ class Behaviour:
 
     ``after``: how long it stays ``processing``. ``lost_orders``: so many sendings never arrive; ``lost_replies``: so many arrive,
     but the answer does not; both are timeouts to us. ``callbacks``: how often each report is sent. ``returned_after``: how long
-    after its settlement the money goes back, with ``return_code``.
+    after its settlement the money goes back, with ``return_code``. Of a refund only the two ``lost_…`` count.
     """
 
     code: str = SUCCESS
@@ -43,7 +43,7 @@ class SimulatedBank:
     """Keeps the orders it received; time passes by ``clock``, or, without one, stands at the latest order.
 
     ``script``: (contract number, instalment, moment) → result code or behaviour; ``by_order``: order number → behaviour;
-    everything else gets ``default``.
+    everything else gets ``default``. ``payouts``: the behaviour about every refund.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class SimulatedBank:
         self.script = script or {}
         self.by_order: dict[str, Behaviour] = {}
         self.default = default or Behaviour()
+        self.payouts = Behaviour()
         self.asked: list[PaymentOrder] = []
         self.paid_out: dict[str, Fen] = {}
         self._clock = clock
@@ -81,8 +82,12 @@ class SimulatedBank:
         return reports[-1] if reports else ChannelResult(order_no, "processing")
 
     def pay_out(self, refund_no: str, customer_id: str, amount: Fen) -> None:
+        if _count(self._lost_orders, refund_no) <= self.payouts.lost_orders:
+            raise ChannelTimeout(f"{refund_no}: no answer")
         if self.paid_out.setdefault(refund_no, amount) != amount:
             raise ValueError(f"{refund_no} for {customer_id} was paid out with another amount")
+        if _count(self._lost_replies, refund_no) <= self.payouts.lost_replies:
+            raise ChannelTimeout(f"{refund_no}: no answer")
 
     def callbacks(self) -> list[ChannelEvent]:
         """Every report made so far, each as often as scripted, oldest order first; asking again repeats them all."""

@@ -150,9 +150,11 @@ class Unit:
     def earlier_result(self, key: str, operation: str, parameters: dict[str, Any]) -> str | None:
         """The result stored under ``key``, or ``None`` when the key is new. Call it after ``lock``.
 
+        Whoever uses the same key at this moment, for another customer or for nobody's, waits until this unit of work ends.
         Raises ``IdempotencyConflict`` when the key was used for something else, ``InvalidInput`` for an empty or overlong key.
         """
         check_key(key)
+        self.repository.lock_key(key)
         row = self.repository.idempotency_key(key)
         if row is None:
             return None

@@ -150,3 +150,18 @@ async def test_without_a_request_a_conversation_of_the_bot_cannot_be_claimed_at_
     await night.say("你好")
     with night.database.transaction() as session, pytest.raises(NotInQueue):
         handoffs(night, session).claim(night.conversation().id, "A2001")
+
+
+async def test_who_is_claimed_in_the_middle_of_a_turn_still_gets_the_answer_to_what_they_asked(night: Stack) -> None:
+    await night.say("你好")
+    conversation_id = night.conversation().id
+    ask(night, conversation_id)
+
+    async def answer(*_: Any) -> list[BotMessage]:
+        with night.database.transaction() as session:
+            handoffs(night, session).claim(conversation_id, "A2001", agent_name="小林")
+        return [BotMessage("您还欠¥320.67"), BotMessage("已经记下", custom=CARD)]
+
+    night.rasa.answer = answer
+    assert [reply["text"] for reply in await night.say("我还欠多少")] == ["您还欠¥320.67"]
+    assert [(row.author, row.text) for row in night.log(conversation_id)][-1] == ("system", "您还欠¥320.67")

@@ -426,8 +426,9 @@ def offer(post: Post, conversation_id: str) -> str | None:
 
 
 def writes(post: Post, conversation_id: str, number: int) -> None:
-    """Their message enters the log a second after it came: the outbox may be quicker."""
+    """Their message enters the log two seconds after it came: the outbox may be quicker."""
     post.hear(number)
+    post.clock.advance(seconds=1)
     post.round()
     post.clock.advance(seconds=1)
     with post.database.transaction() as session:

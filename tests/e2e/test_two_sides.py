@@ -42,7 +42,7 @@ def test_a_conversation_goes_from_the_bot_to_a_person_and_another_and_back(sides
     dialog = lin.page.get_by_role("dialog")
     dialog.get_by_role("radio", name="小何").check()
     dialog.get_by_role("button", name="转接", exact=True).click()
-    expect(chat.log.get_by_text("正在为您转接，您排在最前面")).to_have_count(1)
+    expect(chat.log.get_by_text("正在为您转接，您现在排在第1位")).to_have_count(1)
     expect(chat.human).to_have_text("排队中")
     he = sides.agent("A2002").desk
     expect(he.waiting("怎么提前还款")).to_contain_text("转给您")

@@ -9,9 +9,11 @@ from typing import Any
 
 import httpx
 
+from tests.faults.insisting import insist
+
 DISPUTE = "系统扣款失败害我逾期，凭什么收我利息"
 TALK = ("你好", "怎么提前还款", "我还欠多少", "提前还款要手续费吗", "一直显示还款中怎么办", "什么时候扣款", "可以分几期", "谢谢")
-REFUSALS_THAT_PASS = frozenset({429, 500, 502, 503, 504})
+HUMAN = "转人工"
 
 
 @dataclass
@@ -39,28 +41,24 @@ class Borrower:
             await asyncio.sleep(rng.uniform(0.5, 1.5) * pause)
 
     async def _insist(self, client: httpx.AsyncClient, path: str, body: dict[str, Any]) -> httpx.Response:
-        """Again and again, as a widget does, until the server has taken it."""
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        while True:
-            self.tries += 1
-            try:
-                response = await client.post(path, json=body, headers=headers)
-            except httpx.HTTPError:
-                await asyncio.sleep(0.5)
-                continue
-            if response.status_code == 200:
-                return response
-            assert response.status_code in REFUSALS_THAT_PASS, response.text
-            await asyncio.sleep(1.0)
+        return await insist(client, "POST", path, json=body, headers=headers, tried=self._count)
+
+    def _count(self) -> None:
+        self.tries += 1
 
 
 def borrowers(count: int, messages: int, rng: random.Random) -> list[Borrower]:
-    """Every fourth is 郭海, whose dispute moves money; every fourth another customer; the rest are anonymous."""
+    """Every fourth is 郭海, whose dispute moves money; every fourth another customer; the rest are anonymous. Every fifth wants a
+    human, in their second message.
+    """
     found = []
     for number in range(count):
         customer_id = {0: "C1001", 1: "C1002"}.get(number % 4)
         said = [rng.choice(TALK) for _ in range(messages)]
         if customer_id == "C1001":
             said[rng.randrange(messages)] = DISPUTE
+        if number % 5 == 0:
+            said[1] = HUMAN
         found.append(Borrower(number, customer_id, said))
     return found

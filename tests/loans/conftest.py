@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from dataclasses import dataclass
 from decimal import Decimal
@@ -30,6 +31,8 @@ if os.environ.get("CI"):
     hypothesis_settings.load_profile("ci")
 
 CUSTOMER = "C9001"
+DRAWDOWNS = itertools.count()
+"""Keys of drawdowns; each is one of its own."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -74,7 +77,7 @@ class World:
     def draw(self, product: str, principal: int, rate: str, term: int, customer_id: str = CUSTOMER) -> str:
         """Draws down today; the contract's number."""
         terms = LoanTerms(product, principal, Decimal(rate), term, "0001")
-        return self.origination.draw_down(customer_id, terms).contract_no
+        return self.origination.draw_down(customer_id, terms, key=f"draw:{next(DRAWDOWNS)}").contract_no
 
     def check(self) -> None:
         self.unit.ledger.check()

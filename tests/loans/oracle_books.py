@@ -287,4 +287,9 @@ class Books:
         return [no for no in due if self.schedules[no].take_on <= self.today]
 
     def ends_without_money(self, scheduled_no: str) -> bool:
-        return self.part(self.schedules[scheduled_no].ref).settled
+        return self.cost_at_due(self.schedules[scheduled_no].ref) == 0
+
+    def taken_of(self, scheduled_no: str) -> int:
+        """What leaves the card: no more than is owed by then, and no more than was agreed."""
+        plan = self.schedules[scheduled_no]
+        return min(plan.amount, self.cost_at_due(plan.ref))

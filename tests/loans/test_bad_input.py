@@ -137,7 +137,7 @@ def _filled_names(f: Facts, kwargs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _terms_command(changed: dict[str, Any]) -> Command:
-    return lambda f: f.world.origination.draw_down(CUSTOMER, f.terms(**changed))
+    return lambda f: f.world.origination.draw_down(CUSTOMER, f.terms(**changed), key="k")
 
 
 AMOUNTS: tuple[Any, ...] = (-1, 0, HUGE, True, "100", Decimal(100))
@@ -148,7 +148,7 @@ AMOUNT_COMMANDS: dict[str, Callable[[Any], Command]] = {
     "loans.refund_penalty": lambda n: loans("refund_penalty", Fact("overdue"), 1, n, reason="x", key="k"),
     "loans.refund_payment": lambda n: loans("refund_payment", Fact("settled"), n, reason="x", key="k"),
     "origination.apply": lambda n: service("origination", "apply", CUSTOMER, "KD", n),
-    "origination.draw_down": lambda n: lambda f: f.world.origination.draw_down(CUSTOMER, f.terms(principal=n)),
+    "origination.draw_down": lambda n: lambda f: f.world.origination.draw_down(CUSTOMER, f.terms(principal=n), key="k"),
     "payments.record": lambda n: service("payments", "record", CUSTOMER, n, [Fact("ref")], kind="own"),
     "debits.record": lambda n: service("debits", "record", Fact("mandate"), Fact("ref"), n, "SUCCESS"),
 }
@@ -164,7 +164,11 @@ MORE_THAN_OWED: list[tuple[str, Command, str]] = [
     ("loans.waive_penalty", loans("waive_penalty", Fact("overdue"), 1, 10**6, reason="x", key="k"), "amount_exceeds_owed"),
     ("loans.refund_penalty", loans("refund_penalty", Fact("overdue"), 1, 1, reason="x", key="k"), "amount_exceeds_owed"),
     ("loans.refund_payment", loans("refund_payment", Fact("settled"), 1, reason="x", key="k"), "amount_exceeds_owed"),
-    ("origination.draw_down", lambda f: f.world.origination.draw_down(CUSTOMER, f.terms(principal=10**9)), "insufficient_line"),
+    (
+        "origination.draw_down",
+        lambda f: f.world.origination.draw_down(CUSTOMER, f.terms(principal=10**9), key="k"),
+        "insufficient_line",
+    ),
 ]
 
 CONTRACTS: dict[str, Any] = {"foreign": Fact("foreign"), "unknown": "FQ-404", "NUL": NUL, "empty": "", "number": 5}
@@ -296,6 +300,7 @@ NOBODY: list[tuple[str, Command, str]] = [
         ("loans.schedule_repayment", loans("schedule_repayment", who, Fact("overdue"), date(2026, 9, 22), key="k")),
         ("loans.cancel_scheduled_repayment", loans("cancel_scheduled_repayment", who, Fact("taken_back"), key="k")),
         ("loans.cancel_application", loans("cancel_application", who, Fact("pending"), key="k")),
+        ("loans.revoke_mandate", loans("revoke_mandate", who, "M-1", key="k")),
         ("loans.report_app_error", loans("report_app_error", who, "repay", "E", MOMENT, key="k")),
         ("loans.app_errors", loans("app_errors", who, date(2026, 8, 1), date(2026, 8, 22))),
         ("origination.set_line", service("origination", "set_line", who, 1000, "normal", "x")),
@@ -326,6 +331,7 @@ BY_NUMBER: dict[str, tuple[Callable[[Any], Command], str]] = {
         lambda no: service("corrections", "reapply", no, [Fact("ref")], reason="x", key="k"),
         "payment_not_found",
     ),
+    "loans.revoke_mandate": (lambda no: loans("revoke_mandate", CUSTOMER, no, key="k"), "mandate_not_found"),
     "loans.cancel_application": (lambda no: loans("cancel_application", CUSTOMER, no, key="k"), "application_not_found"),
     "origination.refuse": (lambda no: service("origination", "refuse", no, "policy", None), "application_not_found"),
     "origination.approve": (lambda no: service("origination", "approve", no), "application_not_found"),
@@ -337,7 +343,8 @@ BY_NUMBER: dict[str, tuple[Callable[[Any], Command], str]] = {
 
 UNKNOWN: list[tuple[str, Command, str]] = [
     ("origination.apply", service("origination", "apply", CUSTOMER, "ZZ", 1000), "product_not_found"),
-    ("origination.draw_down", lambda f: f.world.origination.draw_down(CUSTOMER, f.terms(product="ZZ")), "product_not_found"),
+    ("origination.draw_down",
+     lambda f: f.world.origination.draw_down(CUSTOMER, f.terms(product="ZZ"), key="k"), "product_not_found"),
     *(
         (f"{name} {number!r}", make(number), code)
         for number in ("X-404", "\x00", "", 5)
@@ -383,7 +390,8 @@ TEXTS: list[tuple[str, Command, str]] = [
             ("origination.register",
              lambda text: service("origination", "register", "C9003", text, "13900009003", "银行", "0003")),
             ("origination.set_line", lambda text: service("origination", "set_line", CUSTOMER, 1, "normal", text)),
-            ("origination.draw_down", lambda text: lambda f: f.world.origination.draw_down(CUSTOMER, f.terms(payee=text))),
+            ("origination.draw_down",
+             lambda text: lambda f: f.world.origination.draw_down(CUSTOMER, f.terms(payee=text), key="k")),
             ("records.give_authorisation", lambda text: service("records", "give_authorisation", CUSTOMER, text)),
             ("records.note_inquiry", lambda text: service("records", "note_inquiry", Fact("authorisation"), text)),
             ("corrections.reapply",
@@ -409,7 +417,7 @@ TEXTS: list[tuple[str, Command, str]] = [
     ("origination.register taken", service("origination", "register", CUSTOMER, "x", "13900009003", "x", "0003"),
      "customer_exists"),
     ("origination.draw_down taken",
-     lambda f: f.world.origination.draw_down(CUSTOMER, f.terms(), contract_no=f.foreign), "contract_exists"),
+     lambda f: f.world.origination.draw_down(CUSTOMER, f.terms(), key="k", contract_no=f.foreign), "contract_exists"),
     ("origination.refuse", service("origination", "refuse", Fact("pending"), "bad mood", None), "invalid_choice"),
     ("origination.set_line", service("origination", "set_line", CUSTOMER, 1, "golden", "x"), "invalid_choice"),
     ("records.note_notice", service("records", "note_notice", Fact("ref"), "gossip", "sms", "delivered"), "invalid_choice"),
@@ -438,10 +446,12 @@ KEYS = [
     for key in ("", "k" * 201, "k\x00", 5)
     for name, command in (
         ("loans.create_payment", loans("create_payment", CUSTOMER, 100, key=key)),
+        ("origination.draw_down", lambda f, key=key: f.world.origination.draw_down(CUSTOMER, f.terms(), key=key)),
         ("notices.dun", service("notices", "dun", Fact("ref"), "sms", "debtor", key=key)),
         ("loans.schedule_repayment", loans("schedule_repayment", CUSTOMER, Fact("current"), date(2026, 10, 5), key=key)),
         ("loans.cancel_scheduled_repayment", loans("cancel_scheduled_repayment", CUSTOMER, Fact("taken_back"), key=key)),
         ("loans.cancel_application", loans("cancel_application", CUSTOMER, Fact("pending"), key=key)),
+        ("loans.revoke_mandate", loans("revoke_mandate", CUSTOMER, "M-1", key=key)),
         ("loans.declare_incident", loans("declare_incident", "outage", "all", MOMENT, "x", key=key)),
         ("loans.confirm_incident", loans("confirm_incident", Fact("incident"), "A1", key=key)),
         ("loans.end_incident", loans("end_incident", Fact("incident"), key=key)),
@@ -500,7 +510,7 @@ BEHIND_THE_PORT = {
     "remedies.refund_penalty", "remedies.refund_payment", "remedies.receipt", "remedies.receipt_of",
     "scheduled.schedule", "scheduled.cancel", "scheduled.window",
     "incidents.incident", "incidents.touched", "incidents.declare", "incidents.confirm", "incidents.end",
-    "records.report_app_error",
+    "records.report_app_error", "records.revoke_mandate",
     "remedies.correct_bureau_report",
 }  # fmt: skip
 """Called by the port's method of the table."""

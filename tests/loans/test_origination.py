@@ -105,7 +105,7 @@ def test_no_more_can_be_drawn_than_is_available(world: World) -> None:
 )
 def test_terms_outside_the_product_are_refused(world: World, terms: LoanTerms, error: type[Exception]) -> None:
     with pytest.raises(error):
-        world.origination.draw_down(CUSTOMER, terms)
+        world.origination.draw_down(CUSTOMER, terms, key="k")
     assert world.loans.contracts(CUSTOMER) == ()
 
 
@@ -146,7 +146,7 @@ def test_a_contract_shows_its_annual_cost(world: World) -> None:
 )
 def test_a_contract_that_would_cost_more_than_24_percent_is_refused_with_the_figure(world: World, terms: LoanTerms) -> None:
     with pytest.raises(InvalidTerms, match=r"annual cost \d+\.\d+% is more than 24%") as refused:
-        world.origination.draw_down(CUSTOMER, terms)
+        world.origination.draw_down(CUSTOMER, terms, key="k")
     assert refused.value.details["annual_cost"] > Decimal("0.24")  # type: ignore[operator]
     assert world.loans.contracts(CUSTOMER) == ()
 

@@ -142,6 +142,28 @@ def test_a_schedule_whose_instalment_was_paid_meanwhile_ends_without_taking_mone
     assert world.bank.asked == []
 
 
+def test_only_what_is_still_owed_is_taken_when_a_part_was_paid_meanwhile(world: World, contract_no: str) -> None:
+    world.loans.schedule_repayment(CUSTOMER, contract_no, DUE, key="s1")
+    world.payments.settle(world.loans.create_payment(CUSTOMER, 10300, key="p1").payment_no)
+    world.clock.advance(days=6)
+    (row,) = world.scheduled.take_due(world.bank)
+    assert (row.status, row.amount, world.bank.taken) == ("taken", 60, 60)
+    world.scheduled.post_due()
+    assert world.loans.contract(CUSTOMER, contract_no).instalments[0].status == "settled"
+    assert world.loans.refunds(CUSTOMER) == ()
+    world.check()
+
+
+def test_no_more_is_taken_than_the_borrower_agreed_to(world: World, contract_no: str) -> None:
+    paid = world.payments.settle(world.loans.create_payment(CUSTOMER, 10000, key="p1").payment_no)
+    agreed = world.loans.schedule_repayment(CUSTOMER, contract_no, DUE, key="s1").amount
+    world.payments.give_back(paid.payment_no, "BANK_RETURNED")
+    world.clock.advance(days=6)
+    world.scheduled.take_due(world.bank)
+    assert world.bank.taken == agreed == 360
+    world.check()
+
+
 def test_paying_what_was_taken_already_is_blocked(world: World, contract_no: str) -> None:
     world.loans.schedule_repayment(CUSTOMER, contract_no, world.clock.today(), key="s1")
     world.scheduled.take_due(world.bank)

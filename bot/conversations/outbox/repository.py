@@ -185,7 +185,7 @@ class OutboxRepository:
         theirs: what waited for it may go out before it enters the log.
         """
         heard = (
-            select(func.coalesce(InboxMessage.received_at, Message.created_at))
+            select(Message.seq, func.coalesce(InboxMessage.received_at, Message.created_at))
             .select_from(Message)
             .join(Conversation, Conversation.id == Message.conversation_id)
             .outerjoin(
@@ -198,8 +198,8 @@ class OutboxRepository:
             )
             .where(Message.conversation_id == conversation_id, Message.direction == "in")
         )
-        since = self.session.scalar(heard.order_by(Message.seq.desc()).limit(1))
-        on_screen = [] if since is None else [Delivery.sent_at >= since]
+        newest = self.session.execute(heard.order_by(Message.seq.desc()).limit(1)).first()
+        on_screen = [] if newest is None else [or_(Message.seq > newest[0], Delivery.sent_at > newest[1])]
         query = (
             select(Message)
             .join(Delivery, Delivery.message_id == Message.id)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from bot.core.clock import Clock
 from bot.core.database import Database
 from bot.core.guard import Guard
 from bot.core.money import Fen
+from bot.loans.models import RefundRow
 from bot.loans.posting import Posting
 from bot.loans.servicing.channel import ChannelEvent, ChannelResult, ChannelTimeout, PaymentChannel
 from bot.loans.servicing.models import ChannelOrderRow
@@ -61,7 +62,7 @@ class ChannelDriver:
             self._note_asked(order_no)
             return
         if result.state == "unknown":
-            self._send(order_no)
+            self._send(order_no, lost=True)
         else:
             self.apply(result)
 
@@ -77,10 +78,10 @@ class ChannelDriver:
         return outcome
 
     def pay_refunds(self) -> int:
-        """Pays out every refund that is due; returns how many."""
+        """Pays out the refunds that are due, those first that were never tried; returns how many."""
         with self.database.transaction() as session:
-            pending = Unit(session, self.clock).repository.pending_refunds()
-            refunds = [(row.refund_no, row.customer_id, row.amount) for row in pending[:BATCH]]
+            pending = Unit(session, self.clock).repository.refunds_to_pay(BATCH)
+            refunds = [(row.refund_no, row.customer_id, row.amount) for row in pending]
         paid = 0
         for refund_no, customer_id, amount in refunds:
             with self.guard.item("pay_out", refund_no):
@@ -88,6 +89,8 @@ class ChannelDriver:
         return paid
 
     def _pay_out(self, refund_no: str, customer_id: str, amount: Fen) -> bool:
+        if not self._claim_refund(refund_no):
+            return False
         try:
             self.channel.pay_out(refund_no, customer_id, amount)
         except ChannelTimeout:
@@ -95,25 +98,37 @@ class ChannelDriver:
             return False
         return self._note_paid(refund_no)
 
+    def _claim_refund(self, refund_no: str) -> bool:
+        """Notes that the bank is about to be asked, so that nobody cancels what it may have paid; ``False``: not owed now."""
+        with self.database.transaction() as session:
+            refund = self._locked_refund(Unit(session, self.clock), refund_no)
+            if refund.status == "paid" or refund.cancelled_at is not None:
+                return False
+            refund.tried_at = self.clock.now()
+            return True
+
     def _note_paid(self, refund_no: str) -> bool:
         with self.database.transaction() as session:
             unit = Unit(session, self.clock)
-            refund = unit.repository.refund(refund_no)
-            if refund is None:
-                raise LookupError(f"refund {refund_no} is gone")
-            unit.lock(refund.customer_id)
+            refund = self._locked_refund(unit, refund_no)
             if refund.status == "paid":
                 return False
             if refund.cancelled_at is not None:
-                # It was cancelled while the bank paid it: a person has to get the money back.
+                # Something outside the driver cancelled it while the bank paid it: a person has to get the money back.
                 log.error("refund_paid_after_cancellation", refund_no=refund_no)
-                return False
             Posting(unit).pay_refund(refund)
             return True
 
-    def _send(self, order_no: str) -> None:
+    def _locked_refund(self, unit: Unit, refund_no: str) -> RefundRow:
+        refund = unit.repository.refund(refund_no)
+        if refund is None:
+            raise LookupError(f"refund {refund_no} is gone")
+        unit.lock(refund.customer_id)
+        return refund
+
+    def _send(self, order_no: str, *, lost: bool = False) -> None:
         with self.database.transaction() as session:
-            order = OrderService(Unit(session, self.clock)).claim(order_no)
+            order = OrderService(Unit(session, self.clock)).claim(order_no, lost=lost)
         if order is None:
             return
         try:
@@ -143,12 +158,23 @@ class ChannelDriver:
             return list(session.scalars(query))
 
     def _to_ask_about(self) -> list[str]:
-        row, now = ChannelOrderRow, self.clock.now()
-        # Least recently asked first, so that a batch of old silent orders cannot starve the others.
-        query = select(row).where(row.status == "processing").order_by(row.polled_at.nulls_first(), row.created_at).limit(BATCH)
+        """Orders whose time to be asked about has come, least recently asked first: silent old ones keep nobody waiting."""
+        row = ChannelOrderRow
+        query = select(row.order_no).where(row.status == "processing", or_(row.polled_at.is_(None), *self._due_steps()))
+        query = query.order_by(row.polled_at.nulls_first(), row.created_at, row.order_no).limit(BATCH)
         with self.database.transaction() as session:
-            return [
-                order.order_no
-                for order in session.scalars(query)
-                if order.polled_at is None or now - order.polled_at >= self.policy.poll_every(now - order.created_at)
-            ]
+            return list(session.scalars(query))
+
+    def _due_steps(self) -> list[ColumnElement[bool]]:
+        """Per step of the policy: the order is of that age, and was asked about long enough ago."""
+        row, now, youngest = ChannelOrderRow, self.clock.now(), None
+        found: list[ColumnElement[bool]] = []
+        for step in self.policy.polling:
+            due = row.polled_at <= now - step.every
+            if youngest is not None:
+                due = and_(due, row.created_at <= now - youngest)
+            if step.until is not None:
+                due = and_(due, row.created_at > now - step.until)
+            found.append(due)
+            youngest = step.until
+        return found

@@ -64,17 +64,32 @@ class NoticeService:
         key = f"{kind}:{ref.contract_no}:{ref.instalment}:{now:%Y%m%d}"
         if self._planned(key):
             return None
-        if kind == "overdue" and self.refusal(ref, "debtor") is not None:
+        if not self._allowed(ref, kind, row):
             return None
         return self._log(contract, ref, kind, "sms", key)
+
+    def _allowed(self, ref: InstalmentRef, kind: NoticeKind, row: InstalmentRow) -> bool:
+        """By the contact rules. A reminder ahead saves the borrower money and needs none; on the due date the limit counts."""
+        if kind == "due_reminder":
+            return True
+        reason = self.refusal(ref, "debtor")
+        if reason == "not_overdue" and row.due_on == self.unit.clock.today():
+            return not self._limit_reached(ref)
+        return reason is None
 
     def _due_kind(self, contract: ContractRow, row: InstalmentRow) -> NoticeKind | None:
         days = (self.unit.clock.today() - row.due_on).days
         if -days in self.policy.reminder_days_before:
-            return "due_reminder"
+            return None if self._being_taken(row.contract_no, row.number) else "due_reminder"
+        # One message about an overdue instalment a day: the word about the failed debit stands in the place of dunning.
         if self._debit_failed_today(contract, row, days):
             return "debit_failed"
         return "overdue" if days in self.policy.dunning_days_after else None
+
+    def _being_taken(self, contract_no: str, instalment: int) -> bool:
+        """Whether a scheduled repayment has taken the money or is on its way to the bank: there is nothing to remind of."""
+        schedule = self.unit.repository.live_schedule(contract_no, instalment)
+        return schedule is not None and schedule.payment_no is not None
 
     def _debit_failed_today(self, contract: ContractRow, row: InstalmentRow, days: int) -> bool:
         """Whether the last try of today has failed; earlier ones may still be made good."""
@@ -93,6 +108,8 @@ class NoticeService:
         """
         check_key(key, MAX_DUN_KEY_CHARS)
         contract, _ = self._locked(ref)
+        if recipient not in self.policy.contact.recipients:  # before the key: it may name a contact with the debtor
+            raise ContactRefused(f"no dunning of {ref.contract_no} #{ref.instalment}: not_the_debtor", reason="not_the_debtor")
         key = f"dun:{key}"
         known = self.unit.repository.notice(key)
         if known is not None:
@@ -108,7 +125,6 @@ class NoticeService:
     def refusal(self, ref: InstalmentRef, recipient: str) -> str | None:
         """Why a dunning contact may not be made now; ``None`` when it may."""
         rules, now = self.policy.contact, self.unit.clock.now()
-        contract = self.unit.any_contract(ref.contract_no)
         if recipient not in rules.recipients:
             return "not_the_debtor"
         if rules.quiet(now):
@@ -118,13 +134,17 @@ class NoticeService:
         row = self.unit.repository.instalment(ref.contract_no, ref.instalment)
         if row is None or row.due_on >= now.date() or self.overdue.settled(row):
             return "not_overdue"
-        return "daily_limit" if self._contacts_today(contract.customer_id) >= rules.max_per_day else None
+        return "daily_limit" if self._limit_reached(ref) else None
+
+    def _limit_reached(self, ref: InstalmentRef) -> bool:
+        return self._contacts_today(self.unit.any_contract(ref.contract_no).customer_id) >= self.policy.contact.max_per_day
 
     def _contacts_today(self, customer_id: str) -> int:
-        """Dunning contacts of the borrower today, over all contracts and channels, whether or not they arrived."""
+        """Dunning and words about failed debits that the borrower got today, over all contracts and channels, whether or not
+        they arrived."""
         midnight = datetime.combine(self.unit.clock.today(), time(0), SHANGHAI)
         query = select(func.count()).where(
-            NoticeRow.customer_id == customer_id, NoticeRow.kind == "overdue", NoticeRow.sent_at >= midnight
+            NoticeRow.customer_id == customer_id, NoticeRow.kind != "due_reminder", NoticeRow.sent_at >= midnight
         )
         return int(self.unit.session.scalar(query) or 0)
 
@@ -164,27 +184,41 @@ class NoticeService:
         return [key for key in self.unit.session.scalars(query.order_by(row.id)) if key is not None]
 
     def compose(self, key: str, texts: dict[str, Text]) -> tuple[str, str] | None:
-        """Phone and text of a planned notice; ``None`` when it must not be sent: paid or put on hold since, or dunning that
-        comes to be sent in the quiet hours only.
+        """Phone and text of a planned notice; ``None`` when it must not be sent: paid, put on hold or taken as scheduled
+        since, or not a reminder and come to be sent in the quiet hours only.
         """
         row = self._notice(key)
         ref = InstalmentRef(row.contract_no, row.instalment)
         position = self._position(ref)
-        forbidden = row.kind == "overdue" and (self.overdue.held(ref) or self.policy.contact.quiet(self.unit.clock.now()))
+        if row.kind == "due_reminder":
+            forbidden = self._being_taken(row.contract_no, row.instalment)
+        else:
+            forbidden = self.overdue.held(ref) or self.policy.contact.quiet(self.unit.clock.now())
         if position.settled or forbidden:
             return None
         customer = self.unit.customer(row.customer_id)
-        name = f"notice_{row.kind}"
-        if row.kind == "debit_failed":
-            attempts = self.unit.repository.debit_attempts(row.customer_id, row.contract_no, row.instalment)
-            name += "_system" if attempts and attempts[-1].side == "system" else ""
+        schedule = self.unit.repository.live_schedule(row.contract_no, row.instalment)
         values = {
+            "take_on": chinese_date(schedule.execute_on) if schedule else "",
             "tail": row.contract_no[-4:],
             "amount": format_yuan(position.total_at_due),
             "due_on": chinese_date(position.due_on),
             "days": str(max(0, (self.unit.clock.today() - position.due_on).days)),
         }
-        return customer.phone, texts[name].render(**values)
+        return customer.phone, texts[self._text_name(row)].render(**values)
+
+    def _text_name(self, row: NoticeRow) -> str:
+        """The text that is true of this borrower: who takes the money on which day, or whose side a debit failed on."""
+        repository, name = self.unit.repository, f"notice_{row.kind}"
+        if row.kind == "debit_failed":
+            attempts = repository.debit_attempts(row.customer_id, row.contract_no, row.instalment)
+            return f"{name}_system" if attempts and attempts[-1].side == "system" else name
+        if row.kind == "due_reminder":
+            if repository.live_schedule(row.contract_no, row.instalment) is not None:
+                return f"{name}_scheduled"
+            if all(mandate.revoked_at is not None for mandate in repository.mandates(row.customer_id)):
+                return f"{name}_no_mandate"
+        return name
 
     def _position(self, ref: InstalmentRef) -> Position:
         book = self.unit.repository.books([self.unit.any_contract(ref.contract_no)])[0]

@@ -38,12 +38,15 @@ class OrderService:
         self.unit = unit
         self.payments = PaymentService(unit)
 
-    def claim(self, order_no: str) -> PaymentOrder | None:
-        """Marks the order as being sent; ``None`` when it is not to be sent any more. Commit before sending it."""
+    def claim(self, order_no: str, *, lost: bool = False) -> PaymentOrder | None:
+        """Marks the order as being sent; ``None`` when it is not to be sent any more. Commit before sending it.
+
+        ``lost``: the bank says that it never got the order. Time has passed since it was sent, so it is looked at anew.
+        """
         order = self._locked(order_no)
         if order is None or order.status not in {"created", "processing"}:
             return None
-        if order.status == "created" and order.kind == "auto_debit" and not self._still_needed(order):
+        if (order.status == "created" or lost) and order.kind == "auto_debit" and not self._still_needed(order):
             order.status = "dropped"
             return None
         order.status, order.sent_times = "processing", order.sent_times + 1
@@ -57,15 +60,25 @@ class OrderService:
         )
 
     def _still_needed(self, order: ChannelOrderRow) -> bool:
-        """Whether the debit has something to take and a mandate to do it; brings its amount up to date."""
-        unit, (ref,) = self.unit, self._targets(order)
+        """Whether the debit has something to take, a mandate to do it, and no dispute about it.
+
+        Before the first sending its amount is brought up to date. Afterwards it stays, because an order of this number may still
+        reach the bank: when less is owed by then, the debit is given up, and the next run orders what is left.
+        """
+        unit, (ref,), today = self.unit, self._targets(order), self.unit.clock.today()
         row = unit.repository.instalment(ref.contract_no, ref.instalment)
         mandate = unit.session.get(MandateRow, order.mandate_no)
         if row is None or row.settled_on is not None or mandate is None or mandate.revoked_at is not None:
             return False
+        if row.due_on < today and any(
+            hold.released_on is None for hold in unit.repository.holds(ref.contract_no, ref.instalment)
+        ):
+            return False
         book = unit.repository.books([unit.any_contract(ref.contract_no)])[0]
-        order.amount = positions(book, unit.clock.today())[ref.instalment - 1].total_due
-        return order.amount > 0
+        owed = positions(book, today)[ref.instalment - 1].total_due
+        if order.status == "created":
+            order.amount = owed
+        return 0 < order.amount <= owed
 
     def receive(self, event: ChannelEvent) -> Outcome:
         """A callback. One that was received before changes nothing.

@@ -83,10 +83,6 @@ class Policy:
     notices_from: time
     bureau_after_days: int
 
-    def poll_every(self, age: timedelta) -> timedelta:
-        """How long to wait between two questions about an order of this age."""
-        return next(step.every for step in self.polling if step.until is None or age < step.until)
-
     @classmethod
     def load(cls, folder: Path) -> Policy:
         """Reads ``servicing.yml`` of the catalogue folder. Raises ``ValueError`` with the file's name and what is wrong."""

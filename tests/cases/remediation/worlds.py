@@ -64,7 +64,9 @@ class BadDay:
         RecordService(unit).sign_mandate(customer_id)
         terms = LoanTerms("FQ", 384_800 + 7_00 * int(customer_id[1:]), Decimal(0), 12, "0001")
         count = 2 if kind == "two_contracts" else 1
-        self.contracts[customer_id] = [origination.draw_down(customer_id, terms).contract_no for _ in range(count)]
+        self.contracts[customer_id] = [
+            origination.draw_down(customer_id, terms, key=f"draw:{customer_id}:{turn}").contract_no for turn in range(count)
+        ]
 
     def _due_day(self, unit: Unit, customer_id: str, kind: str) -> None:
         mandate = next(row for row in unit.repository.mandates(customer_id) if row.revoked_at is None)

@@ -149,9 +149,9 @@ def _debit(world: World, contract_no: str, number: int, action: Action, key: str
 
 
 def _revoke(world: World, contract_no: str, number: int, action: Action, key: str) -> None:
-    for mandate in world.unit.repository.mandates(CUSTOMER):
-        mandate.revoked_at = mandate.revoked_at or world.clock.now()
-    world.session.flush()
+    mandate = world.loans.mandate(CUSTOMER)
+    if mandate is not None:
+        world.loans.revoke_mandate(CUSTOMER, mandate.mandate_no, key=key)
 
 
 def _schedule(world: World, contract_no: str, number: int, action: Action, key: str) -> None:

@@ -74,6 +74,14 @@ def test_a_pending_application_is_cancelled(books: Books) -> None:
     assert books.loans.applications("C1002")[0] == cancelled
 
 
+def test_a_mandate_is_ended_once_by_its_owner(books: Books) -> None:
+    number = books.loans.mandates("C1002")[0].mandate_no
+    ended = books.loans.revoke_mandate("C1002", number, key="end")
+    assert (ended.status, ended.revoked_at, books.loans.mandate("C1002")) == ("revoked", books.clock.now(), None)
+    books.clock.advance(days=1)
+    assert books.loans.revoke_mandate("C1002", number, key="again") == ended
+
+
 def test_a_hold_stops_the_penalty_until_the_day_of_its_release(books: Books) -> None:
     held = books.loans.hold_accrual(*OVERDUE, "dispute", key="hold")
     assert (held.held_on, held.released_on, held.reason) == (TODAY, None, "dispute")
@@ -238,6 +246,11 @@ def end(loans: LoanBackend, key: str, other: bool) -> Any:
     return loans.end_incident(made.incident_no, None if other else NINE, key=key)
 
 
+def revoke(loans: LoanBackend, key: str, other: bool) -> Any:
+    customer_id = "C1002" if other else "C1001"
+    return loans.revoke_mandate(customer_id, loans.mandates(customer_id)[0].mandate_no, key=key)
+
+
 def report_app_error(loans: LoanBackend, key: str, other: bool) -> Any:
     return loans.report_app_error("C1001", "login" if other else "repay", "E-1", NINE, key=key, contract_no=OVERDUE[0])
 
@@ -249,6 +262,7 @@ def inform(loans: LoanBackend, key: str, other: bool) -> Any:
 
 COMMANDS: list[Command] = [
     pay, inform, schedule, cancel_schedule, hold, release, waive, refund_surplus, declare, confirm, end, report_app_error,
+    revoke,
 ]  # fmt: skip
 
 

@@ -95,7 +95,7 @@ class Player:
     def draw(self, loan: Loan) -> str:
         number, rate = f"{loan.product}-{len(self.books.contracts):04d}", RATES[loan.product][loan.rate]
         terms = LoanTerms(loan.product, loan.principal, Decimal(rate), loan.term, "0001")
-        self.world.origination.draw_down(CUSTOMER, terms, contract_no=number)
+        self.world.origination.draw_down(CUSTOMER, terms, key=f"draw:{number}", contract_no=number)
         self.books.contracts[number] = oracle.plan(loan.product, loan.principal, rate, self.books.today, loan.term)
         self.log.append(f"{self.books.today} {loan}")
         return number
@@ -351,6 +351,8 @@ class Player:
         assert row is not None
         assert row.payment_no is not None
         plan.money = row.payment_no
+        plan.amount = self.books.taken_of(number)
+        assert row.amount == plan.amount
         money = self.books.money[plan.money] = Money(plan.amount, "scheduled", self.books.today, (plan.ref,))
         if fate == "silent":
             self.hanging.append(plan.money)

@@ -72,7 +72,7 @@ class Day:
         self.driver = ChannelDriver(cast(Database, Nested(session)), self.clock, self.bank, POLICY)
         for product, number in (("FQ", "FQ-1"), ("XW", "XW-1"), ("YD", "YD-1")):
             terms = LoanTerms(product, 120_000, Decimal(RATES[product][1]), 3, "0001")
-            self.world.origination.draw_down(CUSTOMER, terms, contract_no=number)
+            self.world.origination.draw_down(CUSTOMER, terms, key=f"draw:{number}", contract_no=number)
         self.clock.moment = START.replace(month=2, day=28)  # the due day: the 31st of a month of 28 days
         self.orders = self._order()
         for order, fate, trouble in zip(self.orders, fates, noise, strict=True):

@@ -11,7 +11,7 @@ from bot.loans.errors import PaymentInProgress
 from bot.loans.models import LedgerTransactionRow
 from bot.loans.port import Payment
 from bot.loans.servicing.channel import ChannelEvent, ChannelResult
-from bot.loans.simulated_bank import Behaviour
+from bot.loans.simulated_bank import Behaviour, SimulatedBank
 from tests.loans.conftest import CUSTOMER
 from tests.loans.servicing.conftest import Servicing
 
@@ -219,3 +219,85 @@ def test_an_old_order_without_an_answer_is_asked_about_more_seldom(servicing: Se
     assert [servicing.driver().poll() for _ in range(2)] == [1, 0]
     servicing.clock.advance(minutes=59)
     assert servicing.driver().poll() == 0
+
+
+@pytest.mark.parametrize("moment", ["the answer was lost", "the call is still going on"])
+def test_a_refund_the_bank_executed_stays_in_the_books_when_the_payment_comes_back(servicing: Servicing, moment: str) -> None:
+    class ReturningBank(SimulatedBank):
+        def pay_out(self, refund_no: str, customer_id: str, amount: int) -> None:
+            super().pay_out(refund_no, customer_id, amount)
+            servicing.driver().apply(ChannelResult(first, "returned", "BANK_RETURNED"))
+
+    first = pay(servicing)
+    servicing.driver().apply(ChannelResult(first, "failed", "SYS_ERROR"))
+    servicing.driver().apply(ChannelResult(pay(servicing, key="k2"), "settled", "SUCCESS"))
+    servicing.driver().apply(ChannelResult(first, "settled", "SUCCESS"))
+    if moment == "the answer was lost":
+        servicing.bank.payouts = Behaviour(lost_replies=1)
+        assert servicing.driver().pay_refunds() == 0
+        servicing.driver().apply(ChannelResult(first, "returned", "BANK_RETURNED"))
+    else:
+        servicing.bank = ReturningBank(clock=servicing.clock)
+    assert servicing.driver().pay_refunds() == 1
+    assert servicing.driver().pay_refunds() == 0
+    assert list(servicing.bank.paid_out.values()) == [10000]
+    with servicing.world() as world:
+        assert world.unit.ledger.balance("unapplied") == 10000  # the claim
+        assert world.unit.ledger.balance("bank") == -60000 + 10000 - 10000
+        (refund,) = world.loans.refunds(CUSTOMER)
+        assert refund.status == "paid"
+    servicing.check()
+
+
+def test_a_refund_cancelled_by_hand_while_the_bank_pays_it_is_booked_all_the_same(servicing: Servicing) -> None:
+    first = pay(servicing)
+    servicing.driver().apply(ChannelResult(first, "failed", "SYS_ERROR"))
+    servicing.driver().apply(ChannelResult(pay(servicing, key="k2"), "settled", "SUCCESS"))
+    servicing.driver().apply(ChannelResult(first, "settled", "SUCCESS"))
+    with servicing.world() as world:
+        (row,) = world.unit.repository.pending_refunds()
+        servicing.bank.pay_out(row.refund_no, CUSTOMER, row.amount)
+        world.payments.give_back(f"{first}-L", "BANK_RETURNED")
+        assert row.cancelled_at is not None
+        world.payments.posting.pay_refund(row)
+        world.payments.posting.pay_refund(row)
+        assert world.unit.ledger.balance("unapplied") == 10000
+        assert [refund.status for refund in world.loans.refunds(CUSTOMER)] == ["paid"]
+    servicing.check()
+
+
+def test_refunds_that_get_no_answer_do_not_keep_others_waiting(servicing: Servicing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.loans.servicing.driver.BATCH", 2)
+    with servicing.world() as world:
+        for turn in range(3):
+            number = world.payments.record(CUSTOMER, 100 + turn, [], kind="own", number=f"P-{turn}").payment_no
+            world.payments.settle(number)  # meant for nothing: all of it goes back
+            servicing.clock.advance(minutes=1)
+    servicing.bank.payouts = Behaviour(lost_orders=1)
+    assert servicing.driver().pay_refunds() == 0
+    servicing.bank.payouts = Behaviour()
+    servicing.clock.advance(minutes=1)
+    assert servicing.driver().pay_refunds() == 2
+    assert 102 in servicing.bank.paid_out.values()
+
+
+def test_orders_that_are_asked_about_seldom_keep_a_new_payment_waiting_in_no_round(
+    servicing: Servicing, contract_no: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.loans.servicing.driver.BATCH", 2)
+    servicing.bank.default = Behaviour(after=timedelta(days=9))
+    old = []
+    for turn in range(3):
+        with servicing.world() as world:
+            other = world.draw("FQ", 60000, "0", 6)
+            old.append(world.loans.create_payment(CUSTOMER, 100, key=f"old {turn}", contract_nos=[other]).payment_no)
+        servicing.driver().send_created()
+    servicing.clock.advance(days=2)
+    assert [servicing.driver().poll() for _ in range(3)] == [2, 1, 0]
+    servicing.bank.default = Behaviour(after=timedelta(minutes=1))
+    with servicing.world() as world:
+        number = world.loans.create_payment(CUSTOMER, 100, key="new", contract_nos=[contract_no]).payment_no
+    servicing.driver().send_created()
+    servicing.clock.advance(minutes=1)
+    assert servicing.driver().poll() == 1
+    assert payment(servicing, number).status == "settled"

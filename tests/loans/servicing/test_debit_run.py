@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from bot.loans.codes import SUCCESS
 from bot.loans.errors import NotCancellable
 from bot.loans.port import InstalmentRef
 from bot.loans.simulated_bank import Behaviour
-from tests.loans.conftest import CUSTOMER
+from tests.loans.conftest import CUSTOMER, World
 from tests.loans.servicing.conftest import Servicing
 
 DUE = 31
@@ -170,4 +171,57 @@ def test_a_double_debit_nobody_asked_about_goes_back_after_five_days(servicing: 
     (refund,) = servicing.ask(lambda world: world.loans.refunds(CUSTOMER))
     assert (refund.amount, refund.reason, refund.status) == (10000, "double_debit", "paid")
     assert servicing.bank.paid_out == {refund.refund_no: 10000}
+    servicing.check()
+
+
+def end_the_mandate(world: World, contract_no: str) -> None:
+    mandate = world.loans.mandate(CUSTOMER)
+    assert mandate is not None
+    world.loans.revoke_mandate(CUSTOMER, mandate.mandate_no, key="end")
+
+
+def pay_elsewhere(world: World, contract_no: str) -> None:
+    """Through another front end, which is not stopped by the debit under way."""
+    number = world.payments.record(CUSTOMER, 10000, [InstalmentRef(contract_no, 1)], kind="own").payment_no
+    world.payments.settle(number)
+
+
+def pay_a_part_elsewhere(world: World, contract_no: str) -> None:
+    number = world.payments.record(CUSTOMER, 1, [InstalmentRef(contract_no, 1)], kind="own").payment_no
+    world.payments.settle(number)
+
+
+def dispute(world: World, contract_no: str) -> None:
+    world.loans.hold_accrual(contract_no, 1, "dispute", key="h")
+
+
+@pytest.mark.parametrize("change", [end_the_mandate, pay_elsewhere, pay_a_part_elsewhere, dispute])
+def test_a_debit_the_bank_never_got_is_given_up_when_it_may_not_be_taken_any_more(
+    servicing: Servicing, contract_no: str, change: Callable[[World, str], None]
+) -> None:
+    servicing.at(days=DUE + 1, clock_time="09:00")
+    servicing.bank.default = Behaviour(lost_orders=1)
+    with servicing.world() as world:
+        world.debits.plan_one(InstalmentRef(contract_no, 1), servicing.policy.debit)
+    servicing.driver().send_created()
+    with servicing.world() as world:
+        change(world, contract_no)
+    servicing.clock.advance(minutes=20)
+    assert servicing.driver().poll() == 1
+    assert servicing.driver().poll() == 0
+    assert servicing.bank.taken == 0
+    assert attempts(servicing) == []
+    servicing.check()
+
+
+def test_a_debit_the_bank_never_got_is_sent_again_while_nothing_has_changed(servicing: Servicing, contract_no: str) -> None:
+    servicing.at(days=DUE, clock_time="09:00")
+    servicing.bank.default = Behaviour(lost_orders=1)
+    with servicing.world() as world:
+        world.debits.plan_one(InstalmentRef(contract_no, 1), servicing.policy.debit)
+    servicing.driver().send_created()
+    servicing.at(days=DUE + 3)  # more is owed by now, but the money counts from the day it was sent
+    servicing.driver().poll()
+    assert servicing.bank.taken == 10000
+    assert servicing.ask(lambda world: world.loans.contract(CUSTOMER, contract_no).instalments[0].status) == "settled"
     servicing.check()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from bot.core.clock import SHANGHAI
+from bot.core.clock import SHANGHAI, chinese_date
 from bot.loans.codes import SUCCESS
 from bot.loans.errors import ContactRefused, NotReported
 from bot.loans.port import InstalmentRef
@@ -195,8 +195,66 @@ def test_notices_are_planned_once_and_logged_with_their_delivery(servicing: Serv
     texts = [message for _, message in servicing.sender.sent.values()]
     assert len(texts) == 5
     assert all("{" not in message and message.startswith("【随星借】") for message in texts)
-    assert "100.00元" in texts[0]
+    assert "¥100.00将于" in texts[0]
+    assert "自动扣款" in texts[0]
     assert "已过期15天" in texts[-1]
+
+
+def reminders(servicing: Servicing) -> list[str]:
+    servicing.at(days=DUE - 3)
+    servicing.round()
+    return [message for _, message in servicing.sender.sent.values()]
+
+
+def test_who_has_no_mandate_is_not_promised_a_debit(servicing: Servicing) -> None:
+    with servicing.world() as world:
+        (mandate,) = world.loans.mandates(CUSTOMER)
+        world.loans.revoke_mandate(CUSTOMER, mandate.mandate_no, key="end")
+    (message,) = reminders(servicing)
+    assert "没有开通自动扣款" in message
+
+
+def test_who_has_scheduled_is_told_the_day_of_it(servicing: Servicing, contract_no: str) -> None:
+    servicing.at(days=DUE - 5)
+    day = DRAWN.date() + timedelta(days=DUE - 2)
+    servicing.ask(lambda world: world.loans.schedule_repayment(CUSTOMER, contract_no, day, key="s"))
+    (message,) = reminders(servicing)
+    assert f"会在{chinese_date(day)}从您的还款卡扣款" in message
+
+
+def test_who_has_paid_ahead_as_scheduled_is_not_reminded(servicing: Servicing, contract_no: str) -> None:
+    servicing.bank.default = Behaviour()
+    servicing.at(days=DUE - 5, clock_time="18:00")
+    day = DRAWN.date() + timedelta(days=DUE - 5)
+    servicing.ask(lambda world: world.loans.schedule_repayment(CUSTOMER, contract_no, day, key="s"))
+    servicing.round()
+    assert servicing.bank.taken == 10000
+    assert reminders(servicing) == []
+
+
+def test_no_more_than_three_words_a_day_however_many_debits_failed(servicing: Servicing, contract_no: str) -> None:
+    servicing.clock.moment = DRAWN
+    with servicing.world() as world:
+        for _ in range(4):
+            world.draw("FQ", 60000, "0", 6)
+    for days in range(DUE, DUE + 6):
+        servicing.at(days=days, clock_time="18:00")
+        before = len(servicing.sender.sent)
+        servicing.round()
+        servicing.round()
+        assert len(servicing.sender.sent) - before == 3
+        if days > DUE:
+            with pytest.raises(ContactRefused) as refused:
+                dun(servicing, contract_no, f"k{days}")
+            assert refused.value.details["reason"] == "daily_limit"
+
+
+def test_the_key_of_a_contact_with_the_debtor_allows_none_with_another(servicing: Servicing, contract_no: str) -> None:
+    servicing.at(days=DUE + 2)
+    dun(servicing, contract_no, "k")
+    with pytest.raises(ContactRefused) as refused:
+        dun(servicing, contract_no, "k", "relative")
+    assert refused.value.details["reason"] == "not_the_debtor"
 
 
 def test_a_debit_that_failed_on_our_side_is_said_to_be_ours(servicing: Servicing) -> None:

@@ -196,12 +196,12 @@ export class ChatClient implements Conversation {
     return this.token === null || speaker.pending === true ? speaker.token : this.token;
   }
 
-  goesOn({ page, queuePosition, readSeq }: Resumed): void {
+  goesOn({ page, readSeq }: Resumed): void {
     const { speaker } = this;
     if (speaker === null) return;
     this.reading.begin(speaker, page);
     if (readSeq > this.lastRead) this.memory.setLastRead(this.identity, readSeq);
-    this.update({ owner: page.owner, place: { seq: page.lastSeq, position: queuePosition } });
+    this.update({ owner: page.owner, place: { seq: page.lastSeq, position: page.queuePosition } });
   }
 
   refresh(): Promise<Outcome> {

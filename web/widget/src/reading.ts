@@ -116,8 +116,10 @@ export class Reading {
     if (healthy && this.line.pause === 0 && (await this.listen())) return "stale";
     const started = Date.now();
     const before = this.lastSeq;
+    const { place } = conversation.state;
     const outcome = await this.fetch(healthy ? this.pollSeconds : 0);
-    const idle = outcome === "ok" && healthy && this.lastSeq === before && Date.now() - started < MIN_POLL_MS;
+    const same = this.lastSeq === before && conversation.state.place?.position === place?.position;
+    const idle = outcome === "ok" && healthy && same && Date.now() - started < MIN_POLL_MS;
     if (idle) await this.waker.sleep(MIN_POLL_MS);
     return outcome;
   }
@@ -195,7 +197,9 @@ export class Reading {
     const logged = new Set(fresh.map(({ clientId }) => clientId));
     // An entry leaves the outbox when the server has taken it *and* the log shows it; one still being sent stays to get its receipt.
     const outbox = state.outbox.filter(({ clientId, delivery }) => !(delivery === "taken" && logged.has(clientId)));
-    conversation.update({ messages, outbox, owner: page.owner, agentReadSeq: page.agentReadSeq, connection: "online", loading: false });
+    // A place in the queue moves without a message; whoever does not say it leaves it to the cards.
+    const place = page.queuePosition === null ? state.place : { seq: this.lastSeq, position: page.queuePosition };
+    conversation.update({ messages, outbox, place, owner: page.owner, agentReadSeq: page.agentReadSeq, connection: "online", loading: false });
     this.acks.send();
   }
 }

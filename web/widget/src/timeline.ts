@@ -58,7 +58,7 @@ export function maskCode(text: string, wanted: boolean): string {
   return wanted && /^\D*\d{6}\D*$/u.test(text.normalize("NFKC")) ? MASK : text;
 }
 
-/** The place in the queue that the server told last: on a card of the log, or when the log ended with `place.seq`. */
+/** The place in the queue that the server told last: beside the log when it ended with `place.seq`, or on a later card. */
 export function queuePosition(messages: readonly LogMessage[], place: ChatState["place"] = null): number | null {
   for (let index = messages.length - 1; index >= 0; index -= 1) {
     const message = messages[index];

@@ -32,14 +32,14 @@ export interface Page {
   readonly owner: Owner;
   /** Up to which `seq` the human on the other side has read. */
   readonly agentReadSeq: number;
+  /** 1 for the next to be served; null when no human is waited for, and from a server that does not say. */
+  readonly queuePosition: number | null;
 }
 
 /** The customer's conversation that goes on, wherever it was begun. */
 export interface Resumed {
   readonly sender: string;
   readonly page: Page;
-  /** 1 for the next to be served; null when no human is waited for. */
-  readonly queuePosition: number | null;
   /** Up to which `seq` the borrower has read on some device. */
   readonly readSeq: number;
 }
@@ -273,6 +273,7 @@ export function parsePage(json: unknown): Page {
     lastSeq: integer(from, "last_seq"),
     owner: oneOf(string(from, "owner"), ["bot", "queue", "agent"], "owner"),
     agentReadSeq: integerOrNull(from, "agent_read_seq") ?? 0,
+    queuePosition: integerOrNull(from, "queue_position"),
   };
 }
 
@@ -281,7 +282,7 @@ export function parseResumed(json: unknown): Resumed | null {
   const from = object(json, "resumed");
   if (!present(from, "conversation")) return null;
   const found = object(from["conversation"], "conversation");
-  return { sender: string(found, "sender"), page: parsePage(found), queuePosition: integerOrNull(found, "queue_position"), readSeq: integer(found, "read_seq") };
+  return { sender: string(found, "sender"), page: parsePage(found), readSeq: integer(found, "read_seq") };
 }
 
 /** A frame of `/chat/socket`: a page of the log, or the code with which the server ends it. Raises `WireError`. */

@@ -78,17 +78,17 @@ export class FakeServer {
 
   /** Cuts every open socket, as a dead network does. */
   cut(): void {
-    this.sockets.forEach((socket) => {
-      socket.end();
-    });
+    for (const socket of this.sockets) socket.end();
   }
 
   /** What a log frame after `after` carries. */
-  page(sender: string, token: string, after: number): { messages: Stored[]; last_seq: number; owner: string; agent_read_seq: number } {
+  page(sender: string, token: string, after: number): { messages: Stored[]; last_seq: number; owner: string; agent_read_seq: number; queue_position?: number } {
     const { messages, owner } = this.conversation(sender, token);
     const fresh = messages.filter(({ seq }) => seq > after);
-    return { messages: fresh, last_seq: fresh.at(-1)?.seq ?? Math.min(after, messages.length), owner, agent_read_seq: this.agentReadSeq };
+    return { messages: fresh, last_seq: fresh.at(-1)?.seq ?? Math.min(after, messages.length), owner, agent_read_seq: this.agentReadSeq, ...this.place(owner) };
   }
+
+  private readonly place = (owner: string): { queue_position?: number } => (owner === "queue" && this.queuePosition !== null ? { queue_position: this.queuePosition } : {});
 
   readonly fetch: typeof fetch = async (input, init = {}) => {
     const url = new URL(input as string, "http://chat.test");
@@ -125,7 +125,7 @@ export class FakeServer {
     const before = this.conversations.get((asked.visitor_token ?? "").replace("visitor-", "v-"));
     if (key === undefined || found === undefined || (before !== undefined && rank(before) > rank(found))) return json(200, {});
     const held = key.split(" ")[0] ?? "";
-    return json(200, { conversation: { sender: held, ...this.page(held, token, 0), queue_position: this.queuePosition, read_seq: this.readSeq } });
+    return json(200, { conversation: { sender: held, ...this.page(held, token, 0), read_seq: this.readSeq } });
   }
 
   private async cases([caseNo, command]: string[], token: string, init: RequestInit): Promise<Response> {
@@ -168,12 +168,13 @@ export class FakeServer {
   say(sender: string, token: string, message: Omit<Stored, "seq" | "at">): void {
     const { messages } = this.conversation(sender, token);
     messages.push({ ...message, seq: (messages.at(-1)?.seq ?? 0) + 1, at: new Date().toISOString() });
-    this.sockets.forEach((socket) => {
-      socket.push();
-    });
-    this.waiting.splice(0).forEach((wake) => {
-      wake();
-    });
+    this.wake();
+  }
+
+  /** Whoever waits for the log looks at it; `moved`: a place in the queue has changed. */
+  wake(moved = false): void {
+    for (const socket of this.sockets) socket.push(moved);
+    for (const wake of this.waiting.splice(0)) wake();
   }
 
   /** The first message after login takes the visitor's conversation over, if the visitor's token proves who it was. */
@@ -228,7 +229,7 @@ export class FakeServer {
     if (fresh().length === 0 && wait > 0 && !this.impatient) await this.somethingNew(wait, signal);
     const lastSeq = Math.min(after, conversation.messages.length);
     const messages = this.stutters ? [...fresh(), ...fresh()] : fresh();
-    return json(200, { messages, last_seq: fresh().at(-1)?.seq ?? lastSeq, owner: conversation.owner, agent_read_seq: this.agentReadSeq });
+    return json(200, { messages, last_seq: fresh().at(-1)?.seq ?? lastSeq, owner: conversation.owner, agent_read_seq: this.agentReadSeq, ...this.place(conversation.owner) });
   }
 
   private older(sender: string, token: string, before: number): Response {

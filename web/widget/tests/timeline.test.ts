@@ -159,6 +159,7 @@ describe("what comes over the wire", () => {
     expect(page).toEqual({
       messages: [{ seq: 4, author: "bot", at: "2026-08-10T12:00:00Z", text: "", buttons: [], card: { type: "answer" }, clientId: null }],
       lastSeq: 4,
+      queuePosition: null,
       agentReadSeq: 0,
       owner: "queue",
     });

@@ -230,7 +230,7 @@ export interface paths {
         put?: never;
         /**
          * Pass the conversation on to a colleague, or to whoever is next
-         * @description 403 `not_the_owner`, 404 `colleague_not_found`. It waits at the front of the queue until it is taken.
+         * @description 403 `not_the_owner`, 404 `colleague_not_found`. It keeps its place in the queue until it is taken.
          *
          *     A supervisor also passes on what an agent owns. Outside office hours the bot goes on, and the request is kept.
          */
@@ -2927,6 +2927,8 @@ export interface components {
         /**
          * MessagesPage
          * @description ``last_seq`` is the next ``after``; up to ``agent_read_seq`` the human who owns the conversation has read.
+         *
+         *     ``queue_position``: 1 for the next to be served; only while a human is waited for. It changes without a message.
          */
         MessagesPage: {
             /** Messages */
@@ -2943,6 +2945,8 @@ export interface components {
              * @default 0
              */
             agent_read_seq: number;
+            /** Queue Position */
+            queue_position?: number | null;
         };
         /**
          * Metadata
@@ -3325,16 +3329,13 @@ export interface components {
              * @default 0
              */
             agent_read_seq: number;
+            /** Queue Position */
+            queue_position?: number | null;
             /**
              * Sender
              * @description to read and write it from now on, with the customer's token
              */
             sender: string;
-            /**
-             * Queue Position
-             * @description 1 for the next to be served
-             */
-            queue_position?: number | null;
             /**
              * Read Seq
              * @description up to there the borrower has read, on whatever device
