@@ -13,6 +13,7 @@ from bot.app import create_app
 from bot.core.clock import FixedClock
 from bot.core.settings import Settings
 from bot.identity.models import SimulatedSms, SmsToSend
+from bot.identity.sms_outbox import LONGEST_PAUSE
 from tests.gateway import FakeRasa, running, until
 from tests.identity.carriers import NAME, Carrier, plug_in
 from tests.integrator import Connected, connected, serving
@@ -26,13 +27,19 @@ class Live:
     carrier: Carrier
 
     async def code(self, number: int = 1) -> str:
-        """What the borrower reads on the phone, within a second."""
-        await until(lambda: len(self.carrier.codes) >= number, 1)
+        """What the borrower reads on the phone: within a second, on a busy machine a little later."""
+        await until(lambda: len(self.carrier.codes) >= number, 3)
         return self.carrier.codes[number - 1][1]
 
     def outbox(self) -> list[tuple[str, str | None]]:
         with self.platform.stack.database.transaction() as session:
             return [(row.state, row.sealed) for row in session.scalars(select(SmsToSend).order_by(SmsToSend.id))]
+
+    def waits_for_the_next_try(self) -> bool:
+        """The call has ended without an answer, and that is written down."""
+        soon = self.platform.stack.clock.now() + LONGEST_PAUSE
+        with self.platform.stack.database.transaction() as session:
+            return all(row.attempts == 1 and row.next_try_at <= soon for row in session.scalars(select(SmsToSend)))
 
 
 @pytest.fixture
@@ -74,7 +81,7 @@ async def test_a_step_up_code_goes_out_without_any_platform(
     async with running(settings, FixedClock(), FakeRasa()) as stack:
         await stack.say("你好", token=stack.customer_token())
         stack.start_step_up(stack.conversation("u-1", "C1002").id)
-        await until(lambda: bool(own_carrier.codes), 1)
+        await until(lambda: bool(own_carrier.codes), 3)
         await stack.say(own_carrier.codes[0][1], token=stack.customer_token())
         assert stack.rasa.texts[-1] == '/affirm{"step_up":"done"}'
 
@@ -89,7 +96,7 @@ async def test_the_answer_does_not_wait_for_a_carrier_that_hangs(live: Live) -> 
         assert time.monotonic() - began < 3, "the carrier still has not answered"
         heard.append(answer["text"].replace(phone[-4:], "----"))
     assert heard[0] == heard[1]
-    await until(lambda: bool(live.carrier.calls), 1)
+    await until(lambda: bool(live.carrier.calls), 3)
     assert live.carrier.arrived == {}
     live.carrier.open.set()
     await live.code()
@@ -104,7 +111,7 @@ async def test_a_carrier_that_comes_back_delivers_the_code_that_was_asked_for(
     await live.platform.say("绑定手机")
     await live.platform.say(PHONE)
     code = await live.code()
-    await until(lambda: len(live.carrier.calls) == 1)
+    await until(live.waits_for_the_next_try)
     live.carrier.trouble = None
     live.platform.stack.clock.advance(seconds=2)
     await until(lambda: live.outbox() == [("sent", None)])
