@@ -147,7 +147,7 @@ class AccountService:
         self._repository.forget_sessions_of(agent_id)
         self._attendance.set_presence(agent_id, "away")  # locks it: nothing is assigned to them from here on
         owned = [each.id for each in self._conversations.owned_by(agent_id)]
-        requeued = [each for each in owned if self._attendance.take_back(each, agent_id)]
+        requeued = [each for each in owned if self._attendance.take_from(each, agent_id)]
         self._record("closed", agent_id, conversations=len(requeued))
         return self._one(row), requeued
 

@@ -207,8 +207,10 @@ class AttendanceService:
     def take_back(self, conversation_id: str, agent_id: str) -> bool:
         """Puts such a borrower to the front of the queue; ``False`` when the agent has answered or given them back meanwhile."""
         self._conversations.get(conversation_id, lock=True)
-        if (conversation_id, agent_id) not in self.left_alone():
-            return False
+        return (conversation_id, agent_id) in self.left_alone() and self.take_from(conversation_id, agent_id)
+
+    def take_from(self, conversation_id: str, agent_id: str) -> bool:
+        """The same whether or not the agent has answered, for an agent who is gone; ``False``: it is not theirs any more."""
         try:
             self._handoffs.requeue(conversation_id, agent_id, priority=self.policy.requeue_priority)
         except NotTheOwner:

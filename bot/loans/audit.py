@@ -67,8 +67,8 @@ def checks(batch: int = BATCH) -> tuple[Check, ...]:
 
     def contracts(session: Session, after: str) -> tuple[Checked, str | None]:
         count, last = _range(session, m.ContractRow.contract_no, after, batch)
-        wrong = [*_wrong_contracts(session, after, last), *_wrong_instalments(session, after, last)] if last else []
-        return Checked(count, tuple(wrong)), last
+        found = (_wrong_contracts, _wrong_ends, _wrong_instalments) if last else ()
+        return Checked(count, tuple(wrong for each in found for wrong in each(session, after, last or ""))), last
 
     def payments(session: Session, after: str) -> tuple[Checked, str | None]:
         count, last = _range(session, m.PaymentRow.payment_no, after, batch)
@@ -114,6 +114,26 @@ def _wrong_contracts(session: Session, after: str, last: str) -> Iterator[Disagr
     )
     for number, stored, derived in session.execute(query):
         yield Disagreement(number, number, "lent", stored, int(derived))
+
+
+def _wrong_ends(session: Session, after: str, last: str) -> Iterator[Disagreement]:
+    """Contracts that are closed though an instalment is not, or open though all are: they decide what a borrower is asked for."""
+    contract, item = m.ContractRow, m.InstalmentRow
+    unsettled = (
+        select(func.count())
+        .select_from(item)
+        .where(item.contract_no == contract.contract_no, item.settled_on.is_(None))
+        .correlate(contract)
+        .scalar_subquery()
+    )
+    closed = contract.settled_on.is_not(None)
+    query = (
+        select(contract.contract_no, closed, unsettled)
+        .where(contract.contract_no > after, contract.contract_no <= last, closed == (unsettled > 0))
+        .order_by(contract.contract_no)
+    )
+    for number, is_closed, count in session.execute(query):
+        yield Disagreement(number, number, "instalments open", 0 if is_closed else 1, int(count))
 
 
 def _wrong_instalments(session: Session, after: str, last: str) -> Iterator[Disagreement]:

@@ -426,7 +426,8 @@ class TouchedInstalment:
     """An instalment that an incident disturbed, and whose it is.
 
     ``debits``: tries in that time that failed on our side, oldest first; ``payment_nos``: own repayments of that time that failed
-    on our side or hung for a day or longer, oldest first. At least one of both is not empty.
+    on our side or hung for a day or longer, oldest first, then auto-debits that still hang (under the number that the payment
+    gets if they took the money). At least one of both is not empty.
     """
 
     customer_id: str

@@ -124,6 +124,13 @@ def test_a_table_built_anew_keeps_the_rows_that_point_at_it(seeded: Database) ->
             session.execute(text("DELETE FROM ledger_transactions"))
 
 
+def test_a_row_of_the_ledger_cannot_be_replaced(seeded: Database) -> None:
+    """SQLite's INSERT OR REPLACE deletes without telling the triggers, unless it is asked to."""
+    statement = "INSERT OR REPLACE INTO ledger_entries SELECT * FROM ledger_entries LIMIT 1"
+    with pytest.raises(DBAPIError, match="append-only"), seeded.transaction() as session:
+        session.execute(text(statement))
+
+
 def test_who_only_reads_does_not_wait_for_a_writer_and_sees_what_is_committed(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'a.db'}")
     with database.transaction() as session:

@@ -245,3 +245,19 @@ def test_the_command_ends_with_2_where_there_are_no_books(tmp_path: Path) -> Non
     ended = run(f"sqlite:///{tmp_path}/empty.db")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "no loan books" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("statement", "stored", "derived"),
+    [
+        ("UPDATE contracts SET settled_on = drawn_on WHERE contract_no = :no", 0, 6),
+        ("UPDATE instalments SET settled_on = due_on WHERE contract_no = :no", 1, 0),
+    ],
+)
+def test_a_contract_that_is_closed_though_it_owes_or_open_though_it_does_not_is_found(
+    each_session: Session, clock: FixedClock, catalogue: Catalogue, statement: str, stored: int, derived: int
+) -> None:
+    number = make_world(each_session, clock, catalogue).draw("FQ", 60000, "0", 6)
+    plant(each_session, statement, no=number)
+    found = [each for each in wrong(each_session) if each.balance == "instalments open"]
+    assert [(each.contract_no, each.stored, each.derived) for each in found] == [(number, stored, derived)]

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from bot.core.clock import FixedClock
+from bot.loans.bulk.giving import Gift, give_back
 from bot.loans.catalogue import Catalogue
 from bot.loans.errors import (
     AmountExceedsOwed,
@@ -17,6 +18,7 @@ from bot.loans.errors import (
     PaymentNotFound,
     ReceiptNotFound,
 )
+from bot.loans.position import positions
 from tests.loans.conftest import CUSTOMER, World, make_world
 
 
@@ -130,3 +132,20 @@ def test_a_payment_under_way_has_nothing_to_refund(world: World, contract_no: st
     payment = world.loans.create_payment(CUSTOMER, 100, key="p1")
     with pytest.raises(AmountExceedsOwed):
         world.loans.refund_payment(payment.payment_no, 1, reason="x", key="k")
+
+
+def test_a_gift_of_many_is_never_more_than_the_penalty_that_is_unpaid(
+    each_session: Session, clock: FixedClock, catalogue: Catalogue
+) -> None:
+    world = make_world(each_session, clock, catalogue)
+    number = world.draw("FQ", 60000, "0", 6)
+    clock.advance(days=41)
+    (book,) = world.unit.repository.books([world.unit.any_contract(number)])
+    first = positions(book, clock.today())[0]
+    assert first.penalty_due == 50
+    for waive, refund in ((51, 0), (0, 1)):
+        with pytest.raises(AmountExceedsOwed):
+            give_back(world.unit, [Gift("g", CUSTOMER, number, 1, waive, refund, "x", first)])
+    assert world.loans.contract(CUSTOMER, number).instalments[0].waived_penalty == 0
+    assert give_back(world.unit, [Gift("g", CUSTOMER, number, 1, 50, 0, "x", first)])[0].waiver_receipt_no
+    world.check()

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from bot.core.bulk import Row, among, insert_many, reserve_ids, update_many
 from bot.core.money import Fen
 from bot.loans import models as m
+from bot.loans.errors import AmountExceedsOwed
 from bot.loans.position import Position
 from bot.loans.remedies import RemedyService
 from bot.loans.unit import Unit
@@ -49,6 +50,12 @@ class Gift:
         return self.waive > 0 and self.position.principal_due == 0
 
 
+def _check_within(gift: Gift) -> None:
+    for amount, most in ((gift.waive, gift.position.penalty_due), (gift.refund, gift.position.paid_penalty)):
+        if amount > most:
+            raise AmountExceedsOwed(f"{gift.contract_no} #{gift.instalment}: {amount} is more than {most}", owed=most)
+
+
 @dataclass(frozen=True)
 class Given:
     """Numbers of the receipts; ``None`` where nothing was waived or refunded."""
@@ -69,8 +76,10 @@ def lock_customers(unit: Unit, customer_ids: Collection[str]) -> None:
 def give_back(unit: Unit, gifts: Sequence[Gift]) -> list[Given]:
     """Gives everything, in the order of ``gifts``. The caller has locked the customers and keeps amounts within the books.
 
-    More than is owed or was paid violates the schema's checks or ``RemedyService``'s rules and rolls all of it back.
+    Raises ``AmountExceedsOwed`` when a gift is more penalty than is unpaid or was paid: nothing is given then.
     """
+    for gift in gifts:
+        _check_within(gift)
     found: dict[str, Given] = {}
     written = _Written(unit)
     for gift in gifts:

@@ -49,6 +49,7 @@ class DetectionPolicy:
     min_tries: int
     system_share_percent: int
     recovered_share_percent: int
+    hanging_after: timedelta
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,7 @@ class Policy:
                 found["min_tries"],
                 found["system_share_percent"],
                 found["recovered_share_percent"],
+                timedelta(minutes=found["hanging_after_minutes"]),
             ),
             contact=ContactPolicy(
                 time.fromisoformat(contact["quiet_from"]),

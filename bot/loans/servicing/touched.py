@@ -29,6 +29,7 @@ from bot.loans.models import (
     troubled_payment,
 )
 from bot.loans.port import MAX_TOUCHED_PAGE, DebitAttempt, InstalmentRef, Touched, TouchedInstalment
+from bot.loans.servicing.models import ChannelOrderRow
 from bot.loans.views import STUCK_AFTER, debit_attempt
 
 _Query = Select[str, int, str]
@@ -72,8 +73,8 @@ def touched(session: Session, incident: IncidentRow, after: str | None, limit: i
         raise InvalidInput(f"limit is 1 to {MAX_TOUCHED_PAGE}", field="limit")
     start = None if after is None else _decoded(after)
     prefer_indexes(session)
-    debits, payments = _failed_debits(incident), _troubled_payments(incident)
-    refs = _refs(session, [query for query in (debits, payments) if query is not None], start, limit + 1)
+    debits, payments, hanging = _failed_debits(incident), _troubled_payments(incident), _hanging_debits(incident)
+    refs = _refs(session, [query for query in (debits, payments, hanging) if query is not None], start, limit + 1)
     page = refs[:limit]
     if not page:
         return Touched(incident.incident_no, (), None)
@@ -87,6 +88,10 @@ def touched(session: Session, incident: IncidentRow, after: str | None, limit: i
     for row in _within(session, payments, PaymentRow.payment_no, start, page[-1]):
         ref = InstalmentRef(row.contract_no, row.instalment)
         found_payments[ref].append(row.payment_no)
+        customers[ref] = row.customer_id
+    for row in _within(session, hanging, ChannelOrderRow.order_no, start, page[-1]):
+        ref = InstalmentRef(row.contract_no, row.instalment)
+        found_payments[ref].append(row.order_no)
         customers[ref] = row.customer_id
     return Touched(
         incident.incident_no,
@@ -113,6 +118,20 @@ def _failed_debits(incident: IncidentRow) -> _Query | None:
         query = query.join(MandateRow, MandateRow.mandate_no == row.mandate_no)
         query = query.where(MandateRow.bank_name == incident.bank_name)
     return query
+
+
+def _hanging_debits(incident: IncidentRow) -> _Query | None:
+    """Debits sent before its end that the bank has not answered: their number becomes the payment's, if it took the money."""
+    if incident.channel not in {"auto_debit", "all"}:
+        return None
+    row = ChannelOrderRow
+    query = select(row.contract_no, row.instalment, row.customer_id).where(row.kind == "auto_debit", row.status == "processing")
+    if incident.ends_at is not None:
+        query = query.where(row.sent_at <= incident.ends_at)
+    if incident.bank_name is not None:
+        query = query.join(MandateRow, MandateRow.mandate_no == row.mandate_no)
+        query = query.where(MandateRow.bank_name == incident.bank_name)
+    return query  # type: ignore[return-value]  # the order of a debit names its instalment
 
 
 def _troubled_payments(incident: IncidentRow) -> _Query | None:
@@ -172,7 +191,11 @@ def _within(
     """The rows of ``query`` after ``start`` up to ``last``, with ``what`` as one more column, oldest first."""
     if query is None:
         return []
-    order = (DebitAttemptRow.attempted_at, DebitAttemptRow.id) if what is DebitAttemptRow else (PaymentRow.created_at, what)
+    order = {
+        DebitAttemptRow: (DebitAttemptRow.attempted_at, DebitAttemptRow.id),
+        PaymentRow.payment_no: (PaymentRow.created_at, what),
+        ChannelOrderRow.order_no: (ChannelOrderRow.sent_at, what),
+    }[what]
     query = _up_to(_after(query, start), last)
     rows: Sequence[Row[Any]] = session.execute(query.add_columns(what).order_by(*order)).all()
     return rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -18,7 +20,9 @@ from bot.loans.port import InstalmentRef
 from bot.loans.servicing.detection import IncidentDetector
 from bot.loans.servicing.incidents import IncidentService
 from bot.loans.servicing.policy import Policy
+from bot.loans.simulated_bank import Behaviour
 from tests.loans.conftest import CUSTOMER, World, make_world
+from tests.loans.servicing.conftest import DRAWN, Servicing
 
 
 @pytest.fixture
@@ -271,3 +275,43 @@ def test_an_end_before_the_start_and_moments_ahead_are_refused(world: World) -> 
         with pytest.raises(InvalidDate):
             loans.end_incident(made.incident_no, moment, key="k")
     assert loans.incident(made.incident_no) == made
+
+
+def hang(servicing: Servicing) -> None:
+    """Five debits that the bank got and does not answer."""
+    servicing.at(days=31, clock_time="09:00")
+    servicing.bank.default = Behaviour(after=timedelta(days=1))
+    with servicing.world() as world:
+        servicing.clock.moment = DRAWN
+        for _ in range(4):
+            world.draw("FQ", 60000, "0", 6)
+    servicing.at(days=31, clock_time="09:00")
+    servicing.round()
+
+
+def test_a_bank_that_does_not_answer_at_all_is_an_incident_and_its_debits_are_touched(servicing: Servicing) -> None:
+    hang(servicing)
+    assert servicing.ask(lambda world: len(world.unit.repository.incidents(DRAWN, servicing.clock.now(), None, None))) == 0
+    servicing.clock.advance(minutes=10)
+    for _ in range(2):
+        servicing.round()
+    with servicing.world() as world:
+        (row,) = world.session.scalars(select(IncidentRow)).all()
+        assert (row.channel, row.detected, row.starts_at.hour, row.starts_at.minute) == ("auto_debit", True, 9, 0)
+        page = world.loans.touched(row.incident_no)
+        assert [len(each.payment_nos) for each in page.instalments] == [1] * 5
+        assert {each.customer_id for each in page.instalments} == {CUSTOMER}
+
+
+def test_two_workers_that_detect_at_once_open_one_incident(servicing: Servicing) -> None:
+    hang(servicing)
+    servicing.clock.advance(minutes=10)
+
+    def detect(_: int) -> int:
+        with servicing.world() as world:
+            found = len(IncidentDetector(world.unit, servicing.policy.detection).detect())
+            time.sleep(0.2)  # so that the other one meets an incident that is not committed yet
+            return found
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(detect, range(2))) == [0, 1]
