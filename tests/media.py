@@ -80,7 +80,7 @@ class Shelf:
 
     def _endless(self) -> Iterator[bytes]:
         while not self.released.wait(0.001):
-            yield b"\xff" * 262_144
+            yield b"\xff" * 4_194_304  # few pieces: what ends it is their size, also on a slow machine
 
     def _slow(self, data: bytes) -> Iterator[bytes]:
         """Byte by byte; the rest when the test has seen enough."""

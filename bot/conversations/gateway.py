@@ -153,7 +153,7 @@ class Gateway:
             with self._database.transaction() as session:
                 return work(session)
 
-        return await to_thread.run_sync(run)
+        return await _to_its_end(run)
 
     async def reading(self, work: Callable[[Session], T]) -> T:
         """The same for ``work`` that only reads: on SQLite nobody waits for it."""
@@ -162,7 +162,7 @@ class Gateway:
             with self._database.reading() as session:
                 return work(session)
 
-        return await to_thread.run_sync(run)
+        return await _to_its_end(run)
 
     async def _write_receipts(self, batch: Batch) -> None:
         await self.transaction(lambda session: ConversationService(session, self._clock).take_receipts(batch.sent, batch.reached))
@@ -223,6 +223,16 @@ class Gateway:
 
     def _turns(self, session: Session) -> TurnService:
         return TurnService(session, self._clock, self._settings, self._texts)
+
+
+async def _to_its_end(work: Callable[[], T]) -> T:
+    """In a thread. Whoever is cancelled meanwhile waits for its end: it holds a connection that must not be disposed of."""
+    working = asyncio.ensure_future(to_thread.run_sync(work))
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await asyncio.wait([working])
+        raise
 
 
 def _person(channel: str, sender: str) -> Hashable:

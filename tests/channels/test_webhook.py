@@ -126,6 +126,7 @@ async def test_without_buttons_the_number_chooses_what_was_last_offered(plain: C
     assert first[0]["text"] == "想办什么？\n\n回复 1：提前还款\n回复 2：转人工"
     await until(lambda: plain.stack.log(plain.stack.conversation("wx-1").id)[1].state == "sent", 10)
     await plain.say("回复２")
+    await until(lambda: plain.stack.log(plain.stack.conversation("wx-1").id)[3].state == "sent", 10)
     await plain.say("1")
     assert plain.stack.rasa.texts == ["你好", "/request_human", "1"], "after an answer without options a number is a number"
     log = plain.stack.log(plain.stack.conversation("wx-1").id)

@@ -42,7 +42,7 @@ def test_a_conversation_goes_from_the_bot_to_a_person_and_another_and_back(sides
     dialog = lin.page.get_by_role("dialog")
     dialog.get_by_role("radio", name="小何").check()
     dialog.get_by_role("button", name="转接", exact=True).click()
-    expect(chat.log.get_by_text("正在为您转接，您现在排在第1位")).to_have_count(1)
+    expect(chat.log.get_by_text("正在为您转接，会有同事接着处理，您现在排在第1位")).to_have_count(1)
     expect(chat.human).to_have_text("排队中")
     he = sides.agent("A2002").desk
     expect(he.waiting("怎么提前还款")).to_contain_text("转给您")
@@ -140,6 +140,7 @@ def test_a_long_history_is_read_back_to_its_beginning_on_both_sides(sides: Sides
     expect(lin.log.locator(".message[data-seq='1']")).to_have_count(0)
     for _ in range(2):
         seq = lin.log.locator(".message").first.get_attribute("data-seq")
+        earlier.scroll_into_view_if_needed()  # the keyboard is on it already the second time, and focus alone scrolls nothing
         earlier.focus()
         earlier.press("Enter")
         expect(status).to_contain_text("上面多了")
