@@ -259,12 +259,13 @@ class Player:
     # --- debits and scheduled repayments ---------------------------------------------------------------------------------
 
     def debit(self, event: Event) -> None:
-        """The due-day run tries one instalment: it is taken, refused, or the bank is silent."""
+        """The due-day run tries one instalment: it is taken, refused, or the bank is silent. What is disputed is left alone."""
         books = self.books
         due = [ref for ref in books.refs() if not books.part(ref).settled and books.part(ref).due_on <= books.today]
         ref = due[event.which % len(due)]
         amount = books.total(books.today, [ref])
-        blocked = books.under_way([ref]) or books.live_schedule(ref) or not amount
+        disputed = books.part(ref).due_on < books.today and self._held(ref)
+        blocked = books.under_way([ref]) or books.live_schedule(ref) or not amount or disputed
         fate = ("taken", "taken", "refused", "silent")[event.share % 4]
         behaviours = {"refused": Behaviour(code="INSUFFICIENT_FUNDS"), "silent": Behaviour(lost_replies=1)}
         self.world.bank.default = behaviours.get(fate, Behaviour())
