@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from bot.loans.bulk.histories import Place
 from bot.loans.bulk.sql import prefer_indexes
-from bot.loans.models import ContractRow, CustomerRow, DebitAttemptRow, InstalmentRow, MandateRow, PaymentRow, PaymentTargetRow
+from bot.loans.models import ContractRow, CustomerRow, InstalmentRow, MandateRow, PaymentRow, PaymentTargetRow
 from bot.loans.port import Incident
+from bot.loans.servicing.touched import failed_debits
 
 _Places = Select[str, int]
 
@@ -39,17 +40,8 @@ def affected(session: Session, incident: Incident, as_of: date, after: Place | N
 
 
 def _failed_debits(incident: Incident) -> _Places | None:
-    """Tries of that time that failed on our side."""
-    if incident.channel == "own_repayment":
-        return None
-    row = DebitAttemptRow
-    query = select(row.contract_no, row.instalment).where(row.side == "system", row.attempted_at >= incident.starts_at)
-    if incident.ends_at is not None:
-        query = query.where(row.attempted_at <= incident.ends_at)
-    if incident.bank_name is not None:
-        query = query.join(MandateRow, MandateRow.mandate_no == row.mandate_no)
-        query = query.where(MandateRow.bank_name == incident.bank_name)
-    return query
+    found = failed_debits(incident)
+    return None if found is None else found.with_only_columns(*list(found.selected_columns)[:2])
 
 
 def _own_payments(incident: Incident) -> _Places | None:

@@ -28,7 +28,7 @@ from bot.loans.models import (
     PaymentTargetRow,
     troubled_payment,
 )
-from bot.loans.port import MAX_TOUCHED_PAGE, DebitAttempt, InstalmentRef, Touched, TouchedInstalment
+from bot.loans.port import MAX_TOUCHED_PAGE, DebitAttempt, Incident, InstalmentRef, Touched, TouchedInstalment
 from bot.loans.servicing.models import ChannelOrderRow
 from bot.loans.views import STUCK_AFTER, debit_attempt
 
@@ -73,7 +73,7 @@ def touched(session: Session, incident: IncidentRow, after: str | None, limit: i
         raise InvalidInput(f"limit is 1 to {MAX_TOUCHED_PAGE}", field="limit")
     start = None if after is None else _decoded(after)
     prefer_indexes(session)
-    debits, payments, hanging = _failed_debits(incident), _troubled_payments(incident), _hanging_debits(incident)
+    debits, payments, hanging = failed_debits(incident), _troubled_payments(incident), _hanging_debits(incident)
     refs = _refs(session, [query for query in (debits, payments, hanging) if query is not None], start, limit + 1)
     page = refs[:limit]
     if not page:
@@ -105,7 +105,7 @@ def touched(session: Session, incident: IncidentRow, after: str | None, limit: i
     )
 
 
-def _failed_debits(incident: IncidentRow) -> _Query | None:
+def failed_debits(incident: IncidentRow | Incident) -> _Query | None:
     """Tries of that time that failed on our side: contract, instalment, customer."""
     if incident.channel not in {"auto_debit", "all"}:
         return None
